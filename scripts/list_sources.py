@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints the files of the package that are installed as they are, one a line (called by meson)."""
+
+from pathlib import Path
+
+SUFFIXES = {".py", ".pyi", ".typed", ".yaml", ".sh"}
+
+
+def main() -> None:
+    root = Path(__file__).resolve().parent.parent
+    for path in sorted((root / "hauberk").rglob("*")):
+        if path.suffix in SUFFIXES or path.name == "py.typed":
+            print(path.relative_to(root).as_posix())
+
+
+if __name__ == "__main__":
+    main()
