@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What crosses the boundary between the kernel programs and user space.
+ *
+ * Every struct is naturally aligned, so that no `packed` is needed, and user space checks each layout against this
+ * object's BTF before it loads anything (hauberk/kernel/layout.py). Numbers of operations, verdicts and sections are
+ * those of hauberk/rules/model.py.
+ */
+#ifndef HAUBERK_ABI_H
+#define HAUBERK_ABI_H
+
+enum hb_section {
+	HB_PROCESS = 0,
+	HB_FILE = 1,
+	HB_NETWORK = 2,
+	HB_CAPABILITIES = 3,
+};
+
+enum hb_operation {
+	HB_EXEC = 0,
+	HB_MAP = 1,
+	HB_READ = 2,
+	HB_WRITE = 3,
+};
+
+enum hb_verdict {
+	HB_PERMIT = 0, /* no rule speaks of it */
+	HB_AUDIT = 1, /* permitted, with an alert */
+	HB_REFUSE = 2,
+	HB_ALLOWED = 3, /* permitted because an Allow rule, or the base set, applies */
+};
+
+/* A cell holds a verdict in its two high bits and a rule index below. */
+#define HB_RULE_MASK 0x3fffffffu
+#define HB_RULE_POSTURE 0x3ffffff0u /* DefaultPosture */
+#define HB_RULE_UNKNOWN 0x3ffffff1u /* UnknownObject */
+#define HB_RULE_MOVE 0x3ffffff2u /* would carry a blocked path out from under its rule */
+#define HB_RULE_NONE 0x3fffffffu
+
+/* The call that was decided: finer than the operation, for the alert only. */
+enum hb_call {
+	HB_CALL_EXEC = 1,
+	HB_CALL_MMAP,
+	HB_CALL_MPROTECT,
+	HB_CALL_OPEN,
+	HB_CALL_RECEIVE,
+	HB_CALL_UNLINK,
+	HB_CALL_RMDIR,
+	HB_CALL_MKDIR,
+	HB_CALL_MKNOD,
+	HB_CALL_SYMLINK,
+	HB_CALL_LINK,
+	HB_CALL_RENAME,
+	HB_CALL_CHMOD,
+	HB_CALL_CHOWN,
+	HB_CALL_TRUNCATE,
+	HB_CALL_SETATTR,
+	HB_CALL_SETXATTR,
+	HB_CALL_REMOVEXATTR,
+	HB_CALL_SETACL,
+	HB_CALL_SOCKET,
+	HB_CALL_BIND,
+	HB_CALL_CONNECT,
+	HB_CALL_LISTEN,
+	HB_CALL_ACCEPT,
+	HB_CALL_SENDMSG,
+	HB_CALL_CAPABLE,
+	HB_CALL_MOUNT,
+	HB_CALL_ENDED, /* not an access: the workload's last task has ended */
+};
+
+/* The strings that follow a record's head, in this order, without terminators. */
+enum hb_string {
+	HB_STR_OBJECT = 0, /* path of the object, as the rules name it */
+	HB_STR_OTHER, /* other end of a rename or a link; file system type of a mount */
+	HB_STR_EXE, /* program of the task */
+	HB_STR_PARENT, /* program of the task's parent */
+	HB_STR_CWD,
+	HB_STR_TTY,
+	HB_STR_COMM,
+	HB_STR_ARGS, /* of an exec: the new program's arguments, each ended by a NUL */
+	HB_STRINGS,
+};
+
+struct hb_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u32 workload;
+	__u32 generation; /* of the rule table that decided */
+	__u32 rule; /* index in that table's rules, or HB_RULE_* */
+	__u8 verdict;
+	__u8 section;
+	__u16 call;
+	__u32 tgid; /* host-side process id */
+	__u32 tid;
+	__u32 parent_tgid;
+	__u32 ns_tgid; /* the same, in the task's own pid namespace */
+	__u32 ns_parent_tgid;
+	__u32 uid; /* of the task, host-side */
+	__u32 owner; /* uid of the object's owner; ~0 if there is none */
+	__u32 detail[4]; /* open: f_flags; socket: family, type, protocol; capable: number; mmap: prot */
+	__u16 length[HB_STRINGS];
+};
+
+/* What is known of a confined task; keyed by its task_struct. */
+struct hb_label {
+	__u32 workload;
+	__u32 program; /* class of the program it runs */
+	__u32 replaced; /* class of the program that its last exec replaced */
+	__u32 next_program; /* class of the program that an exec under way will run */
+};
+
+/* One per workload, at the head of the arena; `table` and `generation` are switched by one 64-bit store. */
+struct hb_workload {
+	__u32 table; /* arena offset of its hb_table; 0: no rules */
+	__u32 generation;
+	__u64 tasks; /* labelled tasks alive */
+};
+
+#define HB_T_FILE 0x1u /* some rule or posture speaks of files */
+#define HB_T_PROCESS 0x2u
+#define HB_T_NETWORK 0x4u
+#define HB_T_CAPABILITIES 0x8u
+#define HB_T_UNKNOWN_FILE 0x10u /* a file whose name cannot be built is refused */
+#define HB_T_UNKNOWN_EXEC 0x20u
+#define HB_T_BLOCKS 0x40u /* some Block speaks of paths */
+#define HB_T_ROOT_PLAIN 0x80u /* the root file system is visible from its own root, and only once */
+#define HB_T_SEE_PROCESS 0x100u /* permitted accesses are reported too */
+#define HB_T_SEE_FILE 0x200u
+#define HB_T_SEE_NETWORK 0x400u
+#define HB_T_SEE_CAPABILITIES 0x800u
+
+/* The head of a compiled rule set, in the arena. */
+struct hb_table {
+	__u32 flags;
+	__u32 root_dev; /* s_dev of the root file system, as the kernel encodes it: major << 20 | minor */
+	__u32 file_start; /* automaton state at the workload's "/" */
+	__u32 exec_start;
+	__u32 file_dead; /* accept word of a file that no rule names */
+	__u32 exec_dead;
+	__u32 network; /* arena offset of HB_SOCKET_KINDS accept words */
+	__u32 capabilities; /* arena offset of HB_CAPS accept words */
+};
+
+/* protocol kind (none, tcp, udp, icmp, icmpv6, sctp, dccp, packet) * 8 + type (1..6, 10 -> 7, other 0) */
+#define HB_SOCKET_KINDS 64
+#define HB_CAPS 64
+
+/* Where a superblock was visible when the workload began. ino 0: facts of the superblock as a whole. */
+struct hb_mount_key {
+	__u32 table;
+	__u32 dev;
+	__u64 ino;
+};
+
+#define HB_M_ROOT 0x1u /* its root is mounted: the states below hold at it */
+#define HB_M_SUBTREES 0x2u /* directories of it are mounted: ask for each inode */
+
+struct hb_mount {
+	__u32 flags;
+	__u32 file_state;
+	__u32 exec_state;
+	__u32 prefix; /* arena offset of the mount point's text: u32 length, then bytes */
+};
+
+/* Counters, summed over the processors by the reader. */
+enum hb_counter {
+	HB_LOST_VIOLATIONS = 0, /* the violation ring was full */
+	HB_LOST_EVENTS, /* the event ring was full */
+	HB_NO_SCRATCH, /* every walk buffer was in use: the access was refused */
+	HB_NO_LABEL, /* no room to label a new task: its creation was refused */
+	HB_RACED, /* the tree kept moving under the walk: refused as unknown */
+	HB_COUNTERS,
+};
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The enforcer: one object, one family of hooks a file. `abi.h` is what user space sees of it, `lib/` what the hooks share.
+ *
+ *   task        the label and its inheritance
+ *   exec        programs, and files mapped executable
+ *   file        opens and received descriptors
+ *   path        names and attributes, by path
+ *   attribute   times, extended attributes, ACLs
+ *   mount       file systems that would show files under new names
+ *   socket      network
+ *   capability  capabilities
+ */
+#include "hooks/task.h"
+#include "hooks/exec.h"
+#include "hooks/file.h"
+#include "hooks/path.h"
+#include "hooks/attribute.h"
+#include "hooks/mount.h"
+#include "hooks/socket.h"
+#include "hooks/capability.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Execution: of programs at bprm_check_security, which runs for a script and again for its interpreter, and of files
+ * mapped executable (ld.so, dlopen, LD_PRELOAD). What exec itself maps was decided with the program.
+ */
+#include "../lib/verdict.h"
+
+SEC("lsm/bprm_check_security")
+int BPF_PROG(bprm_check_security, struct linux_binprm *bprm)
+{
+	struct hb_access x = { .operations = 1u << HB_EXEC, .section = HB_PROCESS, .call = HB_CALL_EXEC };
+	struct hb_view v;
+	u32 state;
+
+	if (!current_view(&v, ~0u))
+		return 0;
+	x.dentry = (u64)bprm->file->f_path.dentry;
+	x.mnt = (u64)bprm->file->f_path.mnt;
+	x.owner = bprm->file->f_inode->i_uid.val;
+	x.mm = (u64)bprm->mm;
+	x.arguments = bprm->p;
+	x.detail[0] = bprm->argc;
+	state = judge(&v, &x, bprm->file->f_path.dentry, true);
+	v.label->next_program = state ? class_of(v.a, accept_of(v.a, state)) : 0;
+	return conclude(&v, &x);
+}
+
+/* The point of no return: the task now runs what bprm_check_security last saw. */
+SEC("lsm/bprm_committing_creds")
+int BPF_PROG(bprm_committing_creds, struct linux_binprm *bprm)
+{
+	struct hb_label *label = current_label();
+
+	if (!label)
+		return 0;
+	label->replaced = label->program;
+	label->program = label->next_program;
+	return 0;
+}
+
+static __always_inline int map_executable(struct file *file, u32 call, u32 prot)
+{
+	struct hb_access x = { .operations = 1u << HB_MAP, .section = HB_PROCESS, .call = call };
+	struct hb_view v;
+
+	if (!current_view(&v, HB_T_FILE | HB_T_PROCESS))
+		return 0;
+	if (BPF_CORE_READ_BITFIELD(bpf_get_current_task_btf(), in_execve))
+		return 0;
+	x.dentry = (u64)file->f_path.dentry;
+	x.mnt = (u64)file->f_path.mnt;
+	x.owner = file->f_inode->i_uid.val;
+	x.detail[0] = prot;
+	judge(&v, &x, file->f_path.dentry, true);
+	return conclude(&v, &x);
+}
+
+SEC("lsm/mmap_file")
+int BPF_PROG(mmap_file, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags)
+{
+	if (!file || !(prot & PROT_EXEC))
+		return 0;
+	return map_executable(file, HB_CALL_MMAP, prot);
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(file_mprotect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot)
+{
+	if (!vma->vm_file || !(prot & PROT_EXEC) || (vma->vm_flags & VM_EXEC))
+		return 0;
+	return map_executable(vma->vm_file, HB_CALL_MPROTECT, prot);
+}

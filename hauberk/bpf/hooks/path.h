@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Changes to names and attributes, by the path hooks. All of them are writes. */
+#include "../lib/verdict.h"
+
+/* A write to the object `d` itself (`parent` NULL), or the making of `d` in the directory `parent`. */
+static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, struct dentry *parent, u32 call)
+{
+	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
+	struct hb_view v;
+
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE))
+		return 0;
+	x.dentry = (u64)d;
+	x.mnt = (u64)mnt;
+	x.owner = parent ? parent->d_inode->i_uid.val : d->d_inode->i_uid.val;
+	judge_slowly(&v, &x, false);
+	return conclude(&v, &x);
+}
+
+SEC("lsm/path_unlink")
+int BPF_PROG(path_unlink, const struct path *dir, struct dentry *dentry)
+{
+	return write_to(dir->mnt, dentry, NULL, HB_CALL_UNLINK);
+}
+
+SEC("lsm/path_rmdir")
+int BPF_PROG(path_rmdir, const struct path *dir, struct dentry *dentry)
+{
+	return write_to(dir->mnt, dentry, NULL, HB_CALL_RMDIR);
+}
+
+SEC("lsm/path_mkdir")
+int BPF_PROG(path_mkdir, const struct path *dir, struct dentry *dentry)
+{
+	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKDIR);
+}
+
+SEC("lsm/path_mknod")
+int BPF_PROG(path_mknod, const struct path *dir, struct dentry *dentry)
+{
+	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKNOD);
+}
+
+SEC("lsm/path_symlink")
+int BPF_PROG(path_symlink, const struct path *dir, struct dentry *dentry)
+{
+	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_SYMLINK);
+}
+
+SEC("lsm/path_chmod")
+int BPF_PROG(path_chmod, const struct path *path)
+{
+	return write_to(path->mnt, path->dentry, NULL, HB_CALL_CHMOD);
+}
+
+SEC("lsm/path_chown")
+int BPF_PROG(path_chown, const struct path *path)
+{
+	return write_to(path->mnt, path->dentry, NULL, HB_CALL_CHOWN);
+}
+
+SEC("lsm/path_truncate")
+int BPF_PROG(path_truncate, const struct path *path)
+{
+	return write_to(path->mnt, path->dentry, NULL, HB_CALL_TRUNCATE);
+}
+
+/* Since 6.2 (commit 3350607dc563, "security: Create file_truncate hook from path_truncate hook") ftruncate comes here. */
+SEC("lsm/file_truncate")
+int BPF_PROG(file_truncate, struct file *file)
+{
+	return write_to(file->f_path.mnt, file->f_path.dentry, NULL, HB_CALL_TRUNCATE);
+}
+
+/*
+ * Would a rename or link from `from` to `to` take a path that a Block refuses out of its reach? If the automaton stands in
+ * the same state at both, every rule says the same of both and of all below.
+ */
+static __noinline bool leaves_block(struct hb_view *v, u64 mnt, u64 from, u64 to, bool is_dir)
+{
+	struct hb_access probe = { .dentry = from, .mnt = mnt };
+	u32 guards = is_dir ? ACCEPT_BLOCKED | ACCEPT_BELOW : ACCEPT_BLOCKED;
+	u32 state = judge_slowly(v, &probe, true);
+
+	if (!state || !(accept_of(v->a, state) & guards))
+		return false;
+	probe.dentry = to;
+	return judge_slowly(v, &probe, true) != state;
+}
+
+static __always_inline bool is_directory(struct dentry *d)
+{
+	return (BPF_CORE_READ(d, d_inode, i_mode) & S_IFMT) == S_IFDIR;
+}
+
+/* The owner that counts at a name: of what is there, else of the directory in which it will be made. */
+static __always_inline u32 owner_at(struct dentry *d, struct dentry *parent)
+{
+	struct inode *inode = BPF_CORE_READ(d, d_inode);
+
+	return inode ? BPF_CORE_READ(inode, i_uid.val) : BPF_CORE_READ(parent, d_inode, i_uid.val);
+}
+
+static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, struct dentry *new,
+				     struct dentry *new_parent, u32 call, bool exchange)
+{
+	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
+	struct hb_view v;
+	int refused;
+
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE | HB_T_BLOCKS))
+		return 0;
+	x.mnt = (u64)mnt;
+	x.dentry = (u64)old;
+	x.other = (u64)new;
+	x.owner = owner_at(old, old);
+	judge_slowly(&v, &x, false);
+	if (VERDICT(x.cell) != HB_REFUSE && (v.flags & HB_T_BLOCKS) &&
+	    (leaves_block(&v, x.mnt, (u64)old, (u64)new, is_directory(old)) ||
+	     (exchange && leaves_block(&v, x.mnt, (u64)new, (u64)old, is_directory(new)))))
+		x.cell = CELL(HB_REFUSE, HB_RULE_MOVE);
+	refused = conclude(&v, &x);
+	if (refused)
+		return -EACCES;
+	x.dentry = (u64)new;
+	x.other = (u64)old;
+	x.owner = owner_at(new, new_parent);
+	judge_slowly(&v, &x, false);
+	return conclude(&v, &x);
+}
+
+SEC("lsm/path_link")
+int BPF_PROG(path_link, struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
+{
+	return give_name(new_dir->mnt, old_dentry, new_dentry, new_dir->dentry, HB_CALL_LINK, false);
+}
+
+SEC("lsm/path_rename")
+int BPF_PROG(path_rename, const struct path *old_dir, struct dentry *old_dentry, const struct path *new_dir,
+	     struct dentry *new_dentry, unsigned int flags)
+{
+	return give_name(new_dir->mnt, old_dentry, new_dentry, new_dir->dentry, HB_CALL_RENAME, flags & RENAME_EXCHANGE);
+}

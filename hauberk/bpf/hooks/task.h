@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The label: given once, inherited by everything that a task makes, kept until it ends.
+ *
+ * task_alloc and not the fork tracepoint: create_io_thread() does not pass the tracepoint, so that one io_uring request
+ * with IOSQE_ASYNC would run in a worker without a label; and task_alloc can refuse the fork when there is no room.
+ */
+#include "../lib/verdict.h"
+
+/* The workload that `iter/task` gives; user space sets it before it reads the iterator. */
+u32 label_workload;
+/* Tasks that were labelled, already had a label, or found no room, in the last reading. */
+u32 label_given, label_kept, label_failed;
+
+static __always_inline u64 *tasks_of(u32 workload)
+{
+	struct hb_arena a = get_arena();
+	u64 offset = (u64)workload * sizeof(struct hb_workload) + __builtin_offsetof(struct hb_workload, tasks);
+
+	return a.base ? (u64 *)arena_at(a, offset) : NULL;
+}
+
+static __always_inline bool give_label(u64 task, const struct hb_label *label)
+{
+	u64 *tasks = tasks_of(label->workload);
+
+	if (!tasks || bpf_map_update_elem(&labels, &task, label, BPF_NOEXIST))
+		return false;
+	__sync_fetch_and_add(tasks, 1);
+	return true;
+}
+
+SEC("lsm/task_alloc")
+int BPF_PROG(task_alloc, struct task_struct *child, unsigned long flags)
+{
+	struct hb_label *label = current_label(), copy;
+
+	if (!label)
+		return 0;
+	copy = *label;
+	if (give_label((u64)child, &copy))
+		return 0;
+	count(HB_NO_LABEL);
+	return -EAGAIN;
+}
+
+SEC("lsm/task_free")
+int BPF_PROG(task_free, struct task_struct *task)
+{
+	u64 key = (u64)task, *tasks;
+	struct hb_label *label = label_of(key);
+	struct hb_event ended = { .call = HB_CALL_ENDED };
+
+	if (!label)
+		return 0;
+	ended.workload = label->workload;
+	tasks = tasks_of(label->workload);
+	bpf_map_delete_elem(&labels, &key);
+	if (tasks && __sync_fetch_and_add(tasks, -1) == 1)
+		if (bpf_ringbuf_output(&violations, &ended, sizeof(ended), 0))
+			count(HB_LOST_VIOLATIONS);
+	return 0;
+}
+
+/* Labels every task that the iterator visits: one process by its pidfd, or all. */
+SEC("iter/task")
+int label_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct hb_label label = { .workload = label_workload };
+
+	if (!task)
+		return 0;
+	if (label_of((u64)task))
+		label_kept++;
+	else if (give_label((u64)task, &label))
+		label_given++;
+	else
+		label_failed++;
+	return 0;
+}

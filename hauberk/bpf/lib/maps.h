@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Every map of the engine. User space sets the sizes before it loads. */
+#ifndef HAUBERK_MAPS_H
+#define HAUBERK_MAPS_H
+
+#include "kernel.h"
+#include "../abi.h"
+
+/* Offsets into the arena are masked with this; user space sets it to the arena's size, a power of two, less 8. */
+const volatile u32 arena_mask = (1u << 20) - 8;
+const volatile u32 workload_count = 1;
+
+/*
+ * The workloads' heads, then every table: one value, so that an offset is all that a pointer needs and so that user
+ * space can write it through mmap and switch tables by one store.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, 1 << 20);
+} arena SEC(".maps");
+
+/*
+ * task_struct -> label. A preallocated hash rather than task storage: on 6.1 a storage lookup can answer NULL for a
+ * task that has one, when another task of the same processor was preempted inside it (preempt=full), and NULL must mean
+ * that there is no label. A lookup here takes no lock. Filled in task_alloc, emptied in task_free.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, u64);
+	__type(value, struct hb_label);
+} labels SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct hb_mount_key);
+	__type(value, struct hb_mount);
+} mounts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} violations SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HB_COUNTERS);
+	__type(key, u32);
+	__type(value, u64);
+} counters SEC(".maps");
+
+static __always_inline void count(u32 which)
+{
+	u64 *n = bpf_map_lookup_elem(&counters, &which);
+
+	if (n)
+		*n += 1;
+}
+
+/* The arena and its mask, read once: the mask is volatile, and each use would load it anew. */
+struct hb_arena {
+	u8 *base;
+	u64 mask;
+};
+
+static __always_inline struct hb_arena get_arena(void)
+{
+	u32 zero = 0;
+
+	return (struct hb_arena){ bpf_map_lookup_elem(&arena, &zero), arena_mask };
+}
+
+/* The address of an offset. The mask comes last and behind a barrier, else clang drops it and the verifier its proof. */
+static __always_inline u8 *arena_at(struct hb_arena a, u64 offset)
+{
+	asm volatile("%0 &= %1" : "+r"(offset) : "r"(a.mask));
+	return a.base + offset;
+}
+
+static __always_inline u64 word_at(struct hb_arena a, u64 offset)
+{
+	return *(u64 *)arena_at(a, offset);
+}
+
+static __always_inline u32 half_at(struct hb_arena a, u64 offset)
+{
+	u64 w = word_at(a, offset);
+
+	return offset & 4 ? w >> 32 : w;
+}
+
+#endif

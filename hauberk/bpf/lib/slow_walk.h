@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The walk for every object that the fast one leaves: other superblocks, long names, deep paths, several names.
+ *
+ * It climbs by reading kernel memory (after a mount crossing nothing is typed on 6.1), notes each dentry in a scratch,
+ * and then steps the automaton down from each root that it found. The note is a ring: of a path with more than HB_DEPTH
+ * components the ones next to the root are kept, which still decides every rule that ends there.
+ */
+#ifndef HAUBERK_SLOW_WALK_H
+#define HAUBERK_SLOW_WALK_H
+
+#include "scratch.h"
+#include "walk.h"
+
+#define MAX_CLIMB 16384
+#define ATTEMPTS 6
+
+enum hb_walk_end {
+	WALK_RUNNING = 0,
+	WALK_NAMED,
+	WALK_UNKNOWN, /* detached or anonymous mount, too deep, or the tree would not hold still */
+	WALK_NAMELESS, /* pipes, sockets, anonymous inodes, memfd */
+};
+
+/* Look at the superblock in which `at` lies. */
+static __always_inline void enter_superblock(struct hb_walk *w)
+{
+	struct dentry *d = (void *)w->at;
+	struct super_block *sb = BPF_CORE_READ(d, d_sb);
+	struct hb_mount_key key = { .table = w->top.depth, .dev = BPF_CORE_READ(sb, s_dev) };
+	struct hb_mount *m = bpf_map_lookup_elem(&mounts, &key);
+
+	w->sb = (u64)sb;
+	w->dev = key.dev;
+	w->sb_root = (u64)BPF_CORE_READ(sb, s_root);
+	w->entered = w->at;
+	w->entered_depth = w->depth;
+	w->by_mount = !m;
+	w->known = 0;
+	if (m) {
+		w->known = m->flags;
+		w->whole.file_state = m->file_state;
+		w->whole.exec_state = m->exec_state;
+		w->whole.prefix = m->prefix;
+		return;
+	}
+	w->fresh = 1;
+	if (BPF_CORE_READ(sb, s_flags) & SB_NOUSER)
+		w->end = WALK_NAMELESS;
+}
+
+static __always_inline void note_root(struct hb_walk *w, u32 file_state, u32 exec_state, u32 prefix)
+{
+	struct hb_root *r;
+	u32 n = w->roots;
+
+	if (n >= HB_ROOTS) { /* more names than can be weighed */
+		w->end = WALK_UNKNOWN;
+		return;
+	}
+	r = &w->root[n & HB_ROOTS];
+	r->depth = w->depth;
+	r->file_state = file_state;
+	r->exec_state = exec_state;
+	r->prefix = prefix;
+	w->roots = n + 1;
+}
+
+/* At the top of a mount: go on in the one that it is mounted on. */
+static __always_inline void cross_mount(struct hb_walk *w)
+{
+	struct mount *m = (void *)(w->at_mnt - bpf_core_field_offset(struct mount, mnt));
+	struct mount *parent = BPF_CORE_READ(m, mnt_parent);
+	struct mnt_namespace *ns;
+
+	if (parent != m) {
+		w->at = (u64)BPF_CORE_READ(m, mnt_mountpoint);
+		w->at_mnt = (u64)parent + bpf_core_field_offset(struct mount, mnt);
+		enter_superblock(w);
+		return;
+	}
+	ns = BPF_CORE_READ(m, mnt_ns);
+	/* detached (NULL), internal (an error), or anonymous: no name that a rule could speak of */
+	if (!ns || (u64)ns >= (u64)-4095 || !bpf_core_field_exists(ns->seq) || BPF_CORE_READ(ns, seq) == 0) {
+		w->end = WALK_UNKNOWN;
+		return;
+	}
+	note_root(w, w->top.file_state, w->top.exec_state, 0);
+	if (!w->end)
+		w->end = WALK_NAMED;
+}
+
+static long climb(u32 i, u32 *slot)
+{
+	struct hb_scratch *s = scratch_at(*slot);
+	struct dentry *d, *parent;
+	struct hb_mount *m;
+	struct hb_walk *w;
+
+	if (!s)
+		return 1;
+	w = &s->walk;
+	if (w->end)
+		return 1;
+	d = (void *)w->at;
+	if (!w->by_mount && (w->known & HB_M_SUBTREES)) {
+		struct hb_mount_key key = { w->top.depth, w->dev, BPF_CORE_READ(d, d_inode, i_ino) };
+
+		m = key.ino ? bpf_map_lookup_elem(&mounts, &key) : NULL;
+		if (m)
+			note_root(w, m->file_state, m->exec_state, m->prefix);
+	}
+	if (!w->by_mount && w->at == w->sb_root) {
+		if (w->known & HB_M_ROOT)
+			note_root(w, w->whole.file_state, w->whole.exec_state, w->whole.prefix);
+		if (w->roots) {
+			if (!w->end)
+				w->end = WALK_NAMED;
+			return 1;
+		}
+		/* a part of it that was not mounted then: name it by its mount instead */
+		w->fresh = 1;
+		w->by_mount = 1;
+		w->at = w->entered;
+		w->depth = w->entered_depth;
+		return 0;
+	}
+	if (w->by_mount) {
+		if (!w->at_mnt) {
+			w->end = WALK_UNKNOWN;
+			return 1;
+		}
+		if (w->at == (u64)BPF_CORE_READ((struct vfsmount *)w->at_mnt, mnt_root)) {
+			cross_mount(w);
+			return 0;
+		}
+	}
+	parent = BPF_CORE_READ(d, d_parent);
+	if (parent == d) { /* a root, but not this superblock's: disconnected, as open_by_handle_at can leave it */
+		w->end = WALK_UNKNOWN;
+		return 1;
+	}
+	s->dentries[w->depth & (HB_DEPTH - 1)] = w->at;
+	w->depth++;
+	w->at = (u64)parent;
+	return 0;
+}
+
+/* From w->dentry and w->mnt to w->root[]. */
+static __noinline int find_roots(u32 slot)
+{
+	struct hb_scratch *s = scratch_at(slot);
+	struct hb_walk *w;
+
+	if (!s)
+		return 0;
+	w = &s->walk;
+	w->at = w->dentry;
+	w->at_mnt = w->mnt;
+	w->end = WALK_RUNNING;
+	w->depth = 0;
+	w->roots = 0;
+	w->fresh = 0;
+	enter_superblock(w);
+	if (w->end == WALK_NAMELESS) { /* its own name, without a slash: "memfd:x" */
+		note_root(w, w->top.file_state, w->top.exec_state, 0);
+		w->root[0].depth = w->depth = 1;
+		s->dentries[0] = w->dentry;
+	} else {
+		bpf_loop(MAX_CLIMB, climb, &slot, 0);
+		if (w->end == WALK_RUNNING)
+			w->end = WALK_UNKNOWN;
+	}
+	w->proc = BPF_CORE_READ((struct super_block *)w->sb, s_magic) == PROC_SUPER_MAGIC;
+	return 0;
+}
+
+/* Is this name of a procfs directory the current task's own number there? Then rules know it as "self". */
+static __always_inline bool is_own_number(struct hb_walk *w, const u8 *name)
+{
+	struct proc_fs_info *info = BPF_CORE_READ((struct super_block *)w->sb, s_fs_info);
+	u32 level = BPF_CORE_READ(info, pid_ns, level);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	u32 own = 0, number = 0;
+
+	if (level > BPF_CORE_READ(pid, level))
+		return false;
+	bpf_probe_read_kernel(&own, sizeof(own),
+			      (u8 *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+	for (int j = 0; j < 11; j++) {
+		u8 c = name[j];
+
+		if (!c)
+			return j && number == own;
+		if (c < '0' || c > '9')
+			return false;
+		number = number * 10 + (c - '0');
+	}
+	return false;
+}
+
+/* The name of the dentry `i` steps below the root, into the scratch; its length, or -1. */
+static __noinline int fetch_name(u32 i, u32 slot)
+{
+	struct hb_scratch *s = scratch_at(slot);
+	struct dentry *d;
+	u32 index;
+	long n;
+
+	if (!s)
+		return -1;
+	index = s->walk.from - 1 - i;
+	if (index + HB_DEPTH < s->walk.depth)
+		return -1;
+	d = (void *)s->dentries[index & (HB_DEPTH - 1)];
+	n = bpf_probe_read_kernel_str(s->name, HB_NAME, BPF_CORE_READ(d, d_name.name));
+	if (n <= 1 || n > HB_NAME)
+		return -1;
+	if (i == 0 && s->walk.proc && is_own_number(&s->walk, s->name)) {
+		__builtin_memcpy(s->name, "self", 5);
+		n = 5;
+	}
+	return n - 1;
+}
+
+static long step_down(u32 i, u32 *slot)
+{
+	struct hb_scratch *s = scratch_at(*slot);
+	struct hb_arena a = get_arena();
+	u32 state;
+
+	if (!s || !a.base)
+		return 1;
+	state = s->walk.state;
+	if (state & ABSORBING)
+		return 1;
+	if (fetch_name(i, *slot) < 0) {
+		s->walk.cut = 1;
+		return 1;
+	}
+	if (s->walk.end != WALK_NAMELESS)
+		state = step(a, state, '/');
+	for (u32 j = 0; j < HB_NAME; j++) {
+		u8 c = s->name[j];
+
+		if (!c || (state & ABSORBING))
+			break;
+		state = step(a, state, c);
+	}
+	s->walk.state = state;
+	return 0;
+}
+
+/* The automaton's state at the object under its root number `n`; 0 if not enough of its name is known. */
+static __noinline u32 state_below(u32 n, bool exec, u32 slot)
+{
+	struct hb_scratch *s = scratch_at(slot);
+	struct hb_root *r;
+
+	if (!s)
+		return 0;
+	r = &s->walk.root[n & HB_ROOTS];
+	s->walk.state = exec ? r->exec_state : r->file_state;
+	s->walk.from = r->depth;
+	s->walk.cut = 0;
+	bpf_loop(r->depth, step_down, &slot, 0);
+	return s->walk.cut ? 0 : s->walk.state;
+}
+
+struct hb_attempt {
+	u32 slot;
+	u32 exec;
+};
+
+static long attempt(u32 i, struct hb_attempt *t)
+{
+	u32 renames = read_sequence(&rename_lock), mounts_moved = read_sequence(&mount_lock);
+	struct hb_scratch *s = scratch_at(t->slot);
+
+	if (!s)
+		return 1;
+	if ((renames | mounts_moved) & 1)
+		return 0;
+	find_roots(t->slot);
+	for (u32 n = 0; n < HB_ROOTS; n++)
+		s->walk.state_at[n] = n < s->walk.roots ? state_below(n, t->exec, t->slot) : 0;
+	if (read_sequence(&rename_lock) != renames || read_sequence(&mount_lock) != mounts_moved)
+		return 0;
+	s->walk.settled = 1;
+	return 1;
+}
+
+/* Name the object of the scratch's walk: fills root[], state_at[], end. */
+static __noinline int name_object(u32 slot, bool exec)
+{
+	struct hb_attempt t = { slot, exec };
+	struct hb_scratch *s = scratch_at(slot);
+
+	if (!s)
+		return 0;
+	s->walk.settled = 0;
+	bpf_loop(ATTEMPTS, attempt, &t, 0);
+	if (!s->walk.settled) {
+		s->walk.end = WALK_UNKNOWN;
+		count(HB_RACED);
+	}
+	for (u32 n = 0; n < HB_ROOTS; n++)
+		if (n < s->walk.roots && !s->walk.state_at[n])
+			s->walk.end = WALK_UNKNOWN;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* From accept words to a verdict. All of a policy's meaning was resolved into cells when the table was compiled. */
+#ifndef HAUBERK_VERDICT_H
+#define HAUBERK_VERDICT_H
+
+#include "report.h"
+
+#define CELL(verdict, rule) ((u32)(verdict) << 30 | (rule))
+#define VERDICT(cell) ((cell) >> 30)
+
+/* Of two cells, the one that refuses, else the one that alerts. */
+static __always_inline u32 stronger(u32 a, u32 b)
+{
+	if (VERDICT(a) == HB_REFUSE)
+		return a;
+	if (VERDICT(b) == HB_REFUSE || VERDICT(a) != HB_AUDIT)
+		return b;
+	return a;
+}
+
+static __always_inline bool has_terminal(void)
+{
+	return bpf_get_current_task_btf()->signal->tty != NULL;
+}
+
+static __always_inline bool is_owner(u32 owner)
+{
+	return bpf_get_current_task_btf()->cred->fsuid.val == owner;
+}
+
+static __always_inline u32 weigh(struct hb_view *v, u32 accept, struct hb_access *x)
+{
+	u32 row = DECISION(accept), value, cell = CELL(HB_PERMIT, HB_RULE_NONE), condition = 0;
+
+	if (!row)
+		return cell;
+	value = by_class(v->a, row, v->label->program);
+	if (value & VALUE_REPLACED)
+		value = by_class(v->a, DECISION(value), v->label->replaced);
+	if (value & VALUE_CONDITIONAL)
+		condition = is_owner(x->owner) << 1 | has_terminal();
+	if (!DECISION(value))
+		return cell;
+#pragma unroll
+	for (u32 op = 0; op <= HB_WRITE; op++)
+		if (x->operations & (1u << op))
+			cell = stronger(cell, half_at(v->a, (u64)DECISION(value) + (op * 4 + condition) * 4));
+	return cell;
+}
+
+/* Report if there is something to report; what the hook returns. */
+static __always_inline int conclude(struct hb_view *v, struct hb_access *x)
+{
+	u32 verdict = VERDICT(x->cell);
+
+	if (verdict == HB_REFUSE || verdict == HB_AUDIT || (v->flags & (HB_T_SEE_PROCESS << x->section)))
+		report(x, (u64)v->generation << 32 | v->table, v->label->workload);
+	if (verdict == HB_REFUSE)
+		return -EACCES;
+	return 0;
+}
+
+/*
+ * Name a file and weigh each of its names. `exec`: by the automaton of process and file rules together. Returns the
+ * automaton's state at its first name (0: none), for the move guard and for the program's class.
+ */
+static __noinline u32 judge_slowly(struct hb_view *v, struct hb_access *x, bool exec)
+{
+	int slot = claim_scratch();
+	u32 unknown = exec ? HB_T_UNKNOWN_EXEC : HB_T_UNKNOWN_FILE, first = 0, dead;
+	struct hb_scratch *s;
+
+	x->cell = CELL(HB_REFUSE, HB_RULE_UNKNOWN);
+	if (slot < 0)
+		return 0;
+	s = scratch_at(slot);
+	if (!s)
+		return 0;
+	s->walk.dentry = x->dentry;
+	s->walk.mnt = x->mnt;
+	s->walk.top.depth = v->table;
+	s->walk.top.file_state = TABLE_FIELD(v, file_start);
+	s->walk.top.exec_state = TABLE_FIELD(v, exec_start);
+	name_object(slot, exec);
+	if (s->walk.end == WALK_UNKNOWN) {
+		if (!(v->flags & unknown))
+			x->cell = CELL(HB_AUDIT, HB_RULE_UNKNOWN);
+		goto out;
+	}
+	x->cell = CELL(HB_PERMIT, HB_RULE_NONE);
+	if (s->walk.end == WALK_NAMELESS && !(x->operations & (1u << HB_EXEC)))
+		goto out;
+	first = s->walk.state_at[0];
+	dead = exec ? TABLE_FIELD(v, exec_dead) : TABLE_FIELD(v, file_dead);
+	for (u32 n = 0; n < HB_ROOTS; n++) {
+		u32 cell;
+
+		if (n >= s->walk.roots)
+			break;
+		cell = weigh(v, accept_of(v->a, s->walk.state_at[n]), x);
+		if (s->walk.fresh && VERDICT(cell) == HB_ALLOWED)
+			cell = weigh(v, dead, x);
+		x->cell = stronger(x->cell, cell);
+	}
+out:
+	release_scratch(slot);
+	return first;
+}
+
+/* The cheap way first. For hooks whose dentry is typed. */
+static __always_inline u32 judge(struct hb_view *v, struct hb_access *x, struct dentry *d, bool exec)
+{
+	u64 state = fast_walk(v, d, exec ? TABLE_FIELD(v, exec_start) : TABLE_FIELD(v, file_start));
+
+	if (state & SLOW)
+		return judge_slowly(v, x, exec);
+	x->cell = weigh(v, accept_of(v->a, state), x);
+	return state;
+}
+
+#endif
