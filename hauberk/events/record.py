@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The records that the kernel programs write: `struct hb_event` of bpf/abi.h, then its strings.
+
+Whoever loads the programs compares `HB_EVENT_LAYOUT` with the object's BTF first, so a record that does not
+decode here is a damaged one: it is counted by the caller, never guessed at, and never stops the stream.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from struct import Struct
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hauberk.errors import HauberkError
+
+MOVE: Final = 0x3FFFFFF2
+"""In place of a rule number: the access would carry a blocked path out from under its rule."""
+NO_OWNER: Final = 0xFFFFFFFF
+"""In `Record.owner`: the access has no object with an owner."""
+
+
+class RecordError(HauberkError):
+    """Bytes from a ring that are not a record."""
+
+
+class Call(IntEnum):
+    """What the task did, finer than the operation that the rules know. Numbers of `enum hb_call`."""
+
+    EXEC = 1
+    MMAP = 2
+    MPROTECT = 3
+    OPEN = 4
+    RECEIVE = 5
+    UNLINK = 6
+    RMDIR = 7
+    MKDIR = 8
+    MKNOD = 9
+    SYMLINK = 10
+    LINK = 11
+    RENAME = 12
+    CHMOD = 13
+    CHOWN = 14
+    TRUNCATE = 15
+    SETATTR = 16
+    SETXATTR = 17
+    REMOVEXATTR = 18
+    SETACL = 19
+    SOCKET = 20
+    BIND = 21
+    CONNECT = 22
+    LISTEN = 23
+    ACCEPT = 24
+    SENDMSG = 25
+    CAPABLE = 26
+    MOUNT = 27
+    ENDED = 28
+    """Not an access: the workload's last task has ended."""
+
+
+class LayoutField(NamedTuple):
+    """One member of a C struct: its name, and its place and size in bytes."""
+
+    name: str
+    offset: int
+    size: int
+
+
+STRINGS: Final = ("object", "other", "exe", "parent", "cwd", "tty", "comm", "args")
+"""The strings behind the head, in order of `enum hb_string`."""
+
+_MEMBERS: Final = (
+    ("time_ns", "Q", 1),
+    ("workload", "I", 1),
+    ("generation", "I", 1),
+    ("rule", "I", 1),
+    ("verdict", "B", 1),
+    ("section", "B", 1),
+    ("call", "H", 1),
+    ("tgid", "I", 1),
+    ("tid", "I", 1),
+    ("parent_tgid", "I", 1),
+    ("ns_tgid", "I", 1),
+    ("ns_parent_tgid", "I", 1),
+    ("uid", "I", 1),
+    ("owner", "I", 1),
+    ("detail", "I", 4),
+    ("length", "H", len(STRINGS)),
+)
+
+
+def _layout() -> tuple[LayoutField, ...]:
+    fields = []
+    offset = 0
+    for name, code, count in _MEMBERS:
+        size = Struct(f"={count}{code}").size
+        fields.append(LayoutField(name, offset, size))
+        offset += size
+    return tuple(fields)
+
+
+HB_EVENT_LAYOUT: Final = _layout()
+"""What the decoder takes `struct hb_event` to be, for the comparison with BTF."""
+HB_EVENT_SIZE: Final = -(-(HB_EVENT_LAYOUT[-1].offset + HB_EVENT_LAYOUT[-1].size) // 8) * 8
+"""sizeof(struct hb_event): the strings begin here."""
+
+_HEAD: Final = Struct("=" + "".join(f"{count}{code}" for _, code, count in _MEMBERS))
+_LAST_VERDICT: Final = 3
+_LAST_SECTION: Final = 3
+_FIRST_CALL: Final = min(Call)
+_LAST_CALL: Final = max(Call)
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One decided access, as the kernel saw it. Strings are the raw bytes; `escape` makes them presentable.
+
+    `time_ns` is CLOCK_BOOTTIME. Ids without `ns_` are those of the host. `detail` depends on `call`: open
+    flags; family, type and protocol of a socket; a capability's number; the protection asked of a mapping.
+    """
+
+    time_ns: int
+    workload: int
+    generation: int
+    rule: int
+    verdict: int
+    section: int
+    call: int
+    tgid: int
+    tid: int
+    parent_tgid: int
+    ns_tgid: int
+    ns_parent_tgid: int
+    uid: int
+    owner: int
+    detail: tuple[int, int, int, int]
+    object: bytes = b""
+    other: bytes = b""
+    exe: bytes = b""
+    parent: bytes = b""
+    cwd: bytes = b""
+    tty: bytes = b""
+    comm: bytes = b""
+    args: bytes = b""
+
+
+def decode(payload: bytes | memoryview) -> Record:
+    """Decode one record. Bytes behind the last string are padding.
+
+    Raises `RecordError` if the head is cut off, a string reaches past the end, or a number is not one of its
+    enum.
+    """
+    if len(payload) < HB_EVENT_SIZE:
+        raise RecordError(f"a record of {len(payload)} bytes is shorter than its head")
+    (
+        time_ns, workload, generation, rule, verdict, section, call,
+        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner,
+        detail0, detail1, detail2, detail3,
+        object_, other, exe, parent, cwd, tty, comm, args,
+    ) = _HEAD.unpack_from(payload)  # fmt: skip
+    if verdict > _LAST_VERDICT or section > _LAST_SECTION or not _FIRST_CALL <= call <= _LAST_CALL:
+        raise RecordError(f"a record with verdict {verdict}, section {section}, call {call}")
+    # from here on each name stands for where its string ends
+    other += object_
+    exe += other
+    parent += exe
+    cwd += parent
+    tty += cwd
+    comm += tty
+    args += comm
+    text = bytes(payload[HB_EVENT_SIZE : HB_EVENT_SIZE + args])
+    if len(text) < args:
+        raise RecordError(f"a record whose strings take {args} bytes, of which {len(text)} are there")
+    return Record(
+        time_ns, workload, generation, rule, verdict, section, call,
+        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner,
+        (detail0, detail1, detail2, detail3),
+        text[:object_], text[object_:other], text[other:exe], text[exe:parent],
+        text[parent:cwd], text[cwd:tty], text[tty:comm], text[comm:args],
+    )  # fmt: skip
+
+
+def decode_each(payloads: Iterable[bytes | memoryview]) -> Iterator[Record | RecordError]:
+    """Decode a batch of a ring reader. A damaged record comes out as the `RecordError`, in its place."""
+    for payload in payloads:
+        try:
+            yield decode(payload)
+        except RecordError as error:
+            yield error

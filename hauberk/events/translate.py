@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A record, its workload's identity and the rule that decided become an Alert or a Log.
+
+How the values are chosen:
+
+- An access that was refused, or permitted by an Audit rule or an audit posture, is an `Alert`; any other one
+  that is reported (visibility) is a `Log`.
+- For an exec, `ProcessName` is the path that was to run and `Resource` adds its arguments; `Source` and
+  `ParentProcessName` are the program that called exec. For all other calls `ProcessName` and `Source` are the
+  task's program and `ParentProcessName` its parent's.
+- `PolicyName` is the policy's, or `DefaultPosture`, `UnknownObject` (an object without a name that rules
+  could be compared with), `ProtectedMove` (a rename, link or mount that would carry a blocked path out from
+  under its rule), or `UnknownRule` (the record names a rule that is not known here, which is also counted).
+- `Resource` joins arguments with spaces, as KubeArmor does; `Hauberk.Args` has them one by one. All text that
+  a workload can choose is escaped (`text`).
+- `UID` is an int32 for KubeArmor's clients: ids from 2**31 on come out negative, as from KubeArmor itself.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Final
+
+from hauberk.events import names
+from hauberk.events.alert import Alert, ExecContext, Extras, Log
+from hauberk.events.clock import Clock
+from hauberk.events.identity import WorkloadIdentity
+from hauberk.events.record import MOVE, NO_OWNER, Call, Record
+from hauberk.events.text import encodable, escape
+from hauberk.rules.model import NONE, POSTURE, SPECIAL_NAMES, UNKNOWN, Rule, Section, Verdict
+
+ENFORCER: Final = "BPFLSM"
+HOST_POLICY: Final = "KubeArmorHostPolicy"
+MOVE_NAME: Final = "ProtectedMove"
+UNRESOLVED_NAME: Final = "UnknownRule"
+
+_POSTURES: Final = {
+    Section.PROCESS: "file",
+    Section.FILE: "file",
+    Section.NETWORK: "network",
+    Section.CAPABILITIES: "capabilities",
+}
+_CALL_NAMES: Final = {call: call.name.lower() for call in Call}
+_NOBODY: Final = WorkloadIdentity()
+_TEMPLATES: Final = 8192
+_INT32: Final = 1 << 31
+
+
+class Translator:
+    """Turns records into alerts and logs.
+
+    It is told of every workload and of every rule table, and keeps a table until it is told to drop it:
+    records that an older table decided may still be in the ring when a newer one is in force. `unresolved`
+    counts the alerts whose rule or workload it had not been told of; they are made all the same.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._identities: dict[int, WorkloadIdentity] = {}
+        self._rules: dict[tuple[int, int], Sequence[Rule]] = {}
+        self._templates: dict[tuple[int, int, int, int, int, int], Alert | Log] = {}
+        self.unresolved = 0
+
+    def add_workload(self, workload: int, identity: WorkloadIdentity) -> None:
+        """Say who the workload is; again, if that has changed."""
+        self._identities[workload] = identity
+        self._templates.clear()
+
+    def add_rules(self, workload: int, generation: int, rules: Sequence[Rule]) -> None:
+        """Say what the rule numbers in records of this workload and generation stand for."""
+        self._rules[workload, generation] = rules
+        self._templates.clear()
+
+    def drop_rules(self, workload: int, generation: int) -> None:
+        """Forget a table of which no record can come any more."""
+        self._rules.pop((workload, generation), None)
+        self._templates.clear()
+
+    def drop_workload(self, workload: int) -> None:
+        """Forget a workload that has ended, and its tables."""
+        self._identities.pop(workload, None)
+        self._rules = {key: rules for key, rules in self._rules.items() if key[0] != workload}
+        self._templates.clear()
+
+    def translate(self, record: Record) -> Alert | Log:
+        """The alert or log for an access. Not for `Call.ENDED`, which is none."""
+        key = (
+            record.workload, record.generation, record.rule, record.verdict, record.section, record.call
+        )  # fmt: skip
+        template = self._templates.get(key)
+        if template is None:
+            template = self._template(record)
+            if len(self._templates) >= _TEMPLATES:
+                self._templates.clear()
+            self._templates[key] = template
+        event = copy(template)
+        extras = copy(event.Hauberk)
+        if isinstance(event, Alert) and event.PolicyName == UNRESOLVED_NAME:
+            self.unresolved += 1
+
+        event.Timestamp, event.UpdatedTime = self.clock.unix(record.time_ns)
+        event.HostPID = record.tgid
+        event.HostPPID = record.parent_tgid
+        event.PID = record.ns_tgid
+        event.PPID = record.ns_parent_tgid
+        event.UID = record.uid if record.uid < _INT32 else record.uid - 2 * _INT32
+        event.TTY = escape(record.tty)
+        event.Cwd = escape(record.cwd)
+        event.ExecEvent = ExecContext(ExecutableName=escape(record.comm))
+        event.Data = names.data(record.call, record.detail)
+        if record.tid != record.tgid:
+            extras.HostTID = record.tid
+        if record.other:
+            extras.Other = escape(record.other)
+        if record.owner != NO_OWNER:
+            extras.ObjectOwner = record.owner
+        event.Hauberk = extras
+
+        exe = event.Source = escape(record.exe)
+        if record.call == Call.EXEC:
+            event.ParentProcessName = exe
+            extras.Parent = escape(record.parent)
+            event.ProcessName = event.Resource = escape(record.object)
+            if record.args:
+                event.Resource = _command(event.Resource, record.args, extras)
+        else:
+            event.ProcessName = exe
+            event.ParentProcessName = escape(record.parent)
+            if record.section <= Section.FILE:
+                event.Resource = escape(record.object)
+            elif record.section == Section.NETWORK:
+                family, type_, protocol, _ = record.detail
+                event.Resource = names.socket(family, type_, protocol)
+            else:
+                event.Resource = names.capability(record.detail[0])
+        event.EventData = names.event_data(event.Data)
+        return event
+
+    def _template(self, record: Record) -> Alert | Log:
+        """All that is the same for every record of this workload, rule, verdict and call."""
+        identity = self._identities.get(record.workload, _NOBODY)
+        event: Alert | Log
+        if record.verdict in (Verdict.AUDIT, Verdict.REFUSE):
+            event = Alert(PPID=0, UID=0, Hauberk=Extras(), Enforcer=ENFORCER)
+            self._decide(event, record, is_host=identity.is_host)
+        else:
+            event = Log(PPID=0, UID=0, Hauberk=Extras())
+            event.Type = "HostLog" if identity.is_host else "ContainerLog"
+        event.Hauberk.Call = _CALL_NAMES[Call(record.call)]
+        event.Operation = names.OPERATIONS[record.section]
+        event.Result = "Permission denied" if record.verdict == Verdict.REFUSE else "Passed"
+        event.ClusterName = encodable(identity.cluster_name)
+        event.HostName = encodable(identity.host_name)
+        event.NodeID = encodable(identity.node_id)
+        event.NamespaceName = encodable(identity.namespace)
+        event.PodName = encodable(identity.pod_name)
+        event.Labels = encodable(",".join(f"{key}={value}" for key, value in sorted(identity.labels.items())))
+        event.ContainerID = encodable(identity.container_id)
+        event.ContainerName = encodable(identity.container_name)
+        event.ContainerImage = encodable(identity.container_image)
+        event.Owner = identity.owner
+        return event
+
+    def _decide(self, alert: Alert, record: Record, *, is_host: bool) -> None:
+        """Fill in which policy and rule decided, and how."""
+        extras = alert.Hauberk
+        alert.Type = "MatchedHostPolicy" if is_host else "MatchedPolicy"
+        alert.Action = "Block" if record.verdict == Verdict.REFUSE else "Audit"
+        section = Section(record.section)
+        if record.rule == POSTURE:
+            alert.PolicyName = SPECIAL_NAMES[POSTURE]
+            posture = "block" if record.verdict == Verdict.REFUSE else "audit"
+            extras.Reason = (
+                f"no Allow rule in the {section.name.lower()} section permits it"
+                f" and the {_POSTURES[section]} posture is {posture}"
+            )
+            return
+        if record.rule == UNKNOWN:
+            alert.PolicyName = SPECIAL_NAMES[UNKNOWN]
+            extras.Reason = "the object has no name that rules could be compared with"
+            return
+        if record.rule == MOVE:
+            alert.PolicyName = MOVE_NAME
+            extras.Reason = "it would carry a path that a Block rule protects out from under that rule"
+            return
+        rules = self._rules.get((record.workload, record.generation))
+        if rules is None or record.rule >= len(rules):
+            alert.PolicyName = UNRESOLVED_NAME
+            rule = (
+                "the record names no rule" if record.rule == NONE else f"rule {record.rule} is not known here"
+            )
+            extras.Reason = f"{rule} (table {record.generation} of workload {record.workload})"
+            return
+        _name_rule(alert, extras, rules[record.rule])
+
+
+def _name_rule(alert: Alert, extras: Extras, rule: Rule) -> None:
+    alert.PolicyName = encodable(rule.policy.name)
+    if rule.policy.kind == HOST_POLICY:
+        alert.Type = "MatchedHostPolicy"
+    if rule.severity:
+        alert.Severity = str(rule.severity)
+    alert.ATags = tuple(map(encodable, rule.tags))
+    alert.Tags = ",".join(alert.ATags)
+    alert.Message = encodable(rule.message)
+    extras.Rule = rule.where
+    extras.Line = rule.line
+    extras.PolicyKind = rule.policy.kind
+    extras.PolicyNamespace = encodable(rule.policy.namespace)
+
+
+def _command(path: str, args: bytes, extras: Extras) -> str:
+    """The path and what follows argument 0; all arguments, each ended by a NUL, go to `extras` one by one."""
+    words = args.split(b"\0")
+    if words[-1]:
+        extras.ArgsTruncated = True
+    else:
+        words.pop()
+    arguments = extras.Args = tuple(map(escape, words))
+    command = [path, *arguments[1:]]
+    if extras.ArgsTruncated:
+        command.append("...")
+    return " ".join(command)
