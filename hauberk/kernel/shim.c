@@ -303,15 +303,10 @@ int shim_probe_filter(void)
 	return 0;
 }
 
-int shim_probe_lsm(const char *hook, char *log, uint32_t log_size)
+int shim_probe_lsm(uint32_t hook_btf_id)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_LSM_MAC, .log_buf = log,
-		    .log_size = log_size, .log_level = 1);
-	int id = libbpf_find_vmlinux_btf_id(hook, BPF_LSM_MAC);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_LSM_MAC, .attach_btf_id = hook_btf_id);
 
-	if (id <= 0)
-		return id ? id : -ENOENT;
-	opts.attach_btf_id = (uint32_t)id;
 	return bpf_prog_load(BPF_PROG_TYPE_LSM, "hb_probe", "GPL", return_zero, 2, &opts);
 }
 

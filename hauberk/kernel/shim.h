@@ -72,8 +72,11 @@ uint64_t shim_load_u64(const void *address);
 
 /* Loads a two-instruction socket filter and drops it: is bpf() open to us at all? 0 or -errno. */
 int shim_probe_filter(void);
-/* Loads a two-instruction LSM program that permits, for `hook`. Returns its fd or -errno; the verifier's log goes to log. */
-int shim_probe_lsm(const char *hook, char *log, uint32_t log_size);
+/*
+ * Loads a two-instruction LSM program that permits, for the hook with this id in the kernel's BTF. Returns its fd or
+ * -errno.
+ */
+int shim_probe_lsm(uint32_t hook_btf_id);
 /* Attaches a program loaded by shim_probe_lsm(). Returns the link's fd or -errno. */
 int shim_probe_attach(int prog_fd);
 /*
