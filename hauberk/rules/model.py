@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vocabulary of the meaning: rules, subjects, objects, verdicts.
 
-A policy document becomes a handful of `Rule`s: flat values in which inheritance, lists and aliases are already
-resolved. A `RuleSet` is all rules that bind one workload, with its postures, in an order that depends on their
-content only and never on the order in which policies arrived.
+A policy document becomes a handful of `Rule`s: flat values in which inheritance, lists and aliases are
+already resolved. A `RuleSet` is all rules that bind one workload, with its postures, in an order that
+depends on their content only and never on the order in which policies arrived.
 
-Numbers of `Section`, `Operation` and `Verdict` and the special rule numbers are shared with the BPF programs.
+Numbers of `Section`, `Operation` and `Verdict` and the special rule numbers are shared with the BPF
+programs.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from hauberk.automaton.patterns import Pattern
 from hauberk.errors import HauberkError
@@ -20,12 +21,15 @@ POSTURE: Final = 0x3FFFFFF0
 """In place of a rule number: the default posture decided."""
 UNKNOWN: Final = 0x3FFFFFF1
 """In place of a rule number: the object's name could not be built."""
-LIBRARY: Final = 0x3FFFFFF2
+MOVE: Final = 0x3FFFFFF2
+"""In place of a rule number: a move that would carry a blocked path out from under its rule."""
+LIBRARY: Final = 0x3FFFFFF3
 """In a set of matching rules: the object lies in a library directory. Never the rule that decides."""
 NONE: Final = 0x3FFFFFFF
 """In place of a rule number: nothing spoke."""
 
-SPECIAL_NAMES: Final = {POSTURE: "DefaultPosture", UNKNOWN: "UnknownObject"}
+SPECIAL_NAMES: Final = {POSTURE: "DefaultPosture", UNKNOWN: "UnknownObject", MOVE: "ProtectedPath"}
+"""What an alert names in place of a policy."""
 
 
 class RulesError(HauberkError):
@@ -91,7 +95,10 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class PolicyId:
-    """Kind, namespace (empty for kinds without one) and name of a policy. Ordered as alerts rank policies."""
+    """Kind, namespace (empty for kinds without one) and name of a policy.
+
+    Ordered as alerts rank policies.
+    """
 
     kind: str
     namespace: str
@@ -116,17 +123,18 @@ class Capability:
     number: int
 
 
-type Target = Pattern | Protocol | Capability
+Target: TypeAlias = Pattern | Protocol | Capability
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule about one target.
 
-    A rule whose path runs through symbolic links becomes several `Rule`s that differ in nothing but `target`: the path
-    as written and the real ones; they share `policy`, `index` and `where`. `sources` holds every listed program,
-    written and real; empty means any program. `owner_only`, `read_only` and `tty_only` (`pts: false`) narrow what an
-    Allow permits and what a Block or Audit speaks of, each in its own way (`meaning`). `severity` is 0 when unset.
+    A rule whose path runs through symbolic links becomes several `Rule`s that differ in nothing but
+    `target`: the path as written and the real ones; they share `policy`, `index` and `where`. `sources`
+    holds every listed program, written and real; empty means any program. `owner_only`, `read_only` and
+    `tty_only` (`pts: false`) narrow what an Allow permits and what a Block or Audit speaks of, each in
+    its own way (`meaning`). `severity` is 0 when unset.
     """
 
     policy: PolicyId
@@ -175,20 +183,20 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Everything that binds one workload. Build it with `RuleSet.of`, which puts the rules in canonical order."""
+    """Everything that binds one workload.
+
+    Build it with `RuleSet.of`, which puts the rules in canonical order.
+    """
 
     rules: tuple[Rule, ...]
     postures: Postures
-    host: bool = False
     aliases: tuple[Alias, ...] = ()
 
     @classmethod
-    def of(
-        cls, rules: Iterable[Rule], postures: Postures, *, host: bool = False, aliases: Iterable[Alias] = ()
-    ) -> "RuleSet":
+    def of(cls, rules: Iterable[Rule], postures: Postures, aliases: Iterable[Alias] = ()) -> "RuleSet":
         """A rule set that is equal for equal content, whatever the order of arrival."""
         ordered = sorted(rules, key=rule_order)
-        return cls(tuple(ordered), postures, host, tuple(sorted(set(aliases))))
+        return cls(tuple(ordered), postures, tuple(sorted(set(aliases))))
 
     @property
     def base_set(self) -> bool:
@@ -201,9 +209,11 @@ def rule_order(rule: Rule) -> tuple[bool, PolicyId, int, str]:
     return (rule.base, rule.policy, rule.index, repr(rule.target))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A verdict and the number of the rule behind it: an index into `RuleSet.rules`, or POSTURE, UNKNOWN or NONE."""
+class Outcome(NamedTuple):
+    """A verdict and the number of the rule behind it.
+
+    An index into `RuleSet.rules`, or POSTURE, UNKNOWN or NONE.
+    """
 
     verdict: Verdict
     rule: int

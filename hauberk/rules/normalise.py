@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From policies as written to rules: inheritance, lists, paths and their aliases.
+
+Each of severity, tags, message and action is the rule's own, else its section's, else the policy's; an
+action that is written nowhere is Block. A comma list becomes one rule for each element.
+
+A path that runs through symbolic links of the workload's root file system names an object that the
+kernel calls otherwise. Such a rule also covers the real path, and the same path with only its
+directories resolved (the link itself lives there): it becomes several rules with one `where`. The
+resolver is passed in; this module touches no file system.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from hauberk.automaton.errors import PatternError
+from hauberk.automaton.patterns import Directory, Exact, Glob, Name, Pattern
+from hauberk.policy import models
+from hauberk.policy.fields import CAPABILITIES
+from hauberk.policy.sections import Inherited
+from hauberk.rules.base import base_rules
+from hauberk.rules.model import (
+    Action,
+    Alias,
+    Capability,
+    PolicyId,
+    Postures,
+    Protocol,
+    Rule,
+    RulesError,
+    RuleSet,
+    Scope,
+    Section,
+    Target,
+)
+
+Resolve: TypeAlias = Callable[[bytes], bytes]
+"""A path without a slash at its end (the root is empty) to its real path in the workload's root file system.
+
+What does not exist is resolved as far as it does; a path that runs through no link comes back unchanged.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFault:
+    """A rule without a meaning: where it was written and why."""
+
+    file: str
+    line: int
+    field: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.file or 'policy'}:{self.line}: {self.field}: {self.message}"
+
+
+class RuleFaultsError(RulesError):
+    """Some rules cannot be given a meaning; `faults` lists all of them."""
+
+    def __init__(self, faults: list[RuleFault]) -> None:
+        hints = "; ".join(fault.hint for fault in faults if fault.hint)
+        super().__init__("; ".join(map(str, faults)), hints)
+        self.faults = faults
+
+
+def enforceable(rule: models.Rule) -> bool:
+    """Whether this version can enforce the rule at all.
+
+    One that it cannot is left out of every rule set.
+    """
+    return not getattr(rule, "allowed_args", ())
+
+
+def no_links(path: bytes) -> bytes:
+    """The resolver of a file system without symbolic links."""
+    return path
+
+
+def rule_set(
+    policies: Iterable[models.Policy],
+    postures: Postures,
+    *,
+    resolve: Resolve = no_links,
+    base_set: bool = True,
+) -> RuleSet:
+    """The rules of `policies`, all of which bind one workload.
+
+    Raises RuleFaultsError for the patterns that are malformed, all at once.
+    """
+    names = _Names(resolve)
+    rules: list[Rule] = []
+    faults: list[RuleFault] = []
+    for policy in policies:
+        rules += _rules_of(policy, names, faults)
+    if faults:
+        raise RuleFaultsError(faults)
+    if base_set:
+        rules += base_rules(names.of_pattern)
+    return RuleSet.of(rules, postures, names.aliases)
+
+
+class _Names:
+    """Finds the other names of paths, and remembers which it found."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+        self._seen: dict[bytes, tuple[bytes, ...]] = {}
+        self.aliases: set[Alias] = set()
+
+    def of_path(self, path: bytes) -> tuple[bytes, ...]:
+        """`path` first, then its real names."""
+        if not path.startswith(b"/"):
+            return (path,)
+        if path not in self._seen:
+            parent, _, last = path.rpartition(b"/")
+            parent = self._resolve(parent) if parent else parent
+            self._seen[path] = self._note(path, parent + b"/" + last, self._resolve(path))
+        return self._seen[path]
+
+    def of_programs(self, paths: Iterable[str]) -> tuple[bytes, ...]:
+        """The programs as written and as the kernel will call them. A running program is never a link."""
+        found: dict[bytes, None] = {}
+        for path in paths:
+            written = Exact(_bytes(path)).path
+            found.update(dict.fromkeys(self._note(written, self._resolve(written))))
+        return tuple(found)
+
+    def of_pattern(self, pattern: Pattern) -> tuple[Pattern, ...]:
+        """`pattern` first, then the same along the real paths."""
+        match pattern:
+            case Exact(path):
+                return tuple(Exact(name) for name in self.of_path(path))
+            case Directory(path, recursive):
+                return tuple(Directory(name, recursive) for name in self.of_path(path))
+            case Glob(text):
+                return self._of_glob(text)
+            case Name():
+                return (pattern,)
+
+    def _of_glob(self, text: bytes) -> tuple[Glob, ...]:
+        special = min((i for i in map(text.find, _GLOB_SPECIAL) if i >= 0), default=len(text))
+        prefix, slash, rest = text[:special].rpartition(b"/")
+        directory = Exact(prefix).path
+        if not slash or not directory:
+            return (Glob(text),)
+        rest = slash + rest + text[special:]
+        names = self._note(directory, self._resolve(directory))
+        return (Glob(text), *(Glob(_escape(real) + rest) for real in names[1:]))
+
+    def _note(self, path: bytes, *others: bytes) -> tuple[bytes, ...]:
+        # What /proc links to depends on who looks: no such path names one object.
+        lasting = (other for other in others if not other.startswith(b"/proc/"))
+        names = tuple(dict.fromkeys((path, *lasting)))
+        self.aliases.update(Alias(path, name) for name in names[1:])
+        return names
+
+
+_GLOB_SPECIAL = (b"*", b"?", b"[", b"{", b"\\")
+
+
+def _escape(path: bytes) -> bytes:
+    return b"".join(b"\\" + bytes((c,)) if c in b"*?[]{}\\" else bytes((c,)) for c in path)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def policy_id(policy: models.Policy) -> PolicyId:
+    """What alerts and statuses call the policy."""
+    return PolicyId(policy.kind, policy.namespace, policy.name)
+
+
+def scope_of(policy: models.Policy) -> Scope:
+    """How much the policy's kind covers."""
+    match policy:
+        case models.KubeArmorPolicy():
+            return Scope.NAMESPACE
+        case models.KubeArmorClusterPolicy():
+            return Scope.CLUSTER
+        case _:
+            return Scope.HOST
+
+
+def _rules_of(policy: models.Policy, names: _Names, faults: list[RuleFault]) -> Iterator[Rule]:
+    if isinstance(policy, models.KubeArmorNetworkPolicy):
+        return
+    identity, scope, spec = policy_id(policy), scope_of(policy), policy.spec
+    index = 0
+    for section, group, written in _written(spec):
+        if not enforceable(written):
+            continue
+        levels = (written, group, spec)
+        action = next((level.action for level in levels if level.action), models.Action.BLOCK)
+        severity = next((level.severity for level in levels if level.severity), 0)
+        tags = next((level.tags for level in levels if level.tags), ())
+        message = next((level.message for level in levels if level.message), "")
+        sources = names.of_programs(written.sources) if isinstance(written, models.SourcedRule) else ()
+        try:
+            targets = _targets(written)
+        except PatternError as error:
+            faults.append(RuleFault(policy.file, written.line, written.where, error.message, error.remedy))
+            continue
+        for target in targets:
+            forms: tuple[Target, ...]
+            forms = (target,) if isinstance(target, Protocol | Capability) else names.of_pattern(target)
+            for form in forms:
+                yield Rule(
+                    policy=identity,
+                    scope=scope,
+                    index=index,
+                    where=written.where,
+                    line=written.line,
+                    section=section,
+                    action=Action(action.value),
+                    target=form,
+                    sources=sources,
+                    owner_only=getattr(written, "owner_only", False),
+                    read_only=getattr(written, "read_only", False),
+                    tty_only=getattr(written, "pts", None) is False,
+                    severity=severity,
+                    tags=tags,
+                    message=message,
+                )
+            index += 1
+
+
+def _written(spec: models.CommonSpec) -> Iterator[tuple[Section, Inherited, models.Rule]]:
+    """Every rule as written, with its section. DNS rules are not enforced by this version."""
+    for process in spec.process.rules:
+        yield Section.PROCESS, spec.process, process
+    for file in spec.file.rules:
+        yield Section.FILE, spec.file, file
+    assert isinstance(spec, models.ContainerSpec | models.ClusterSpec | models.HostSpec)
+    for protocol in spec.network.match_protocols:
+        yield Section.NETWORK, spec.network, protocol
+    for capability in spec.capabilities.match_capabilities:
+        yield Section.CAPABILITIES, spec.capabilities, capability
+
+
+def _targets(rule: models.Rule) -> tuple[Target, ...]:
+    match rule:
+        case models.ProcessPath() if rule.execname is not None:
+            return (Name(_bytes(rule.execname)),)
+        case models.ProcessPath() | models.FilePath():
+            return (Exact(_bytes(rule.path or "")),)
+        case models.ProcessDirectory() | models.FileDirectory():
+            return (Directory(_bytes(rule.dir), rule.recursive),)
+        case models.ProcessPattern() | models.FilePattern():
+            return (Glob(_bytes(rule.pattern)),)
+        case models.ProtocolRule():
+            return tuple(Protocol(name) for name in rule.protocols)
+        case models.CapabilityRule():
+            return tuple(Capability(CAPABILITIES.index(name)) for name in rule.capabilities)
+        case _:
+            raise RulesError(f"{rule.where}: a rule of an unknown kind")
