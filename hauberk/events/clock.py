@@ -8,6 +8,7 @@ the time of day is measured at the start and again now and then, since the time 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _SAMPLES = 5
 
@@ -29,8 +30,6 @@ class Clock:
         self._boottime = boottime
         self._realtime = realtime
         self._refresh_after_ns = refresh_after_ns
-        self._second = -1
-        self._second_text = ""
         self.refresh()
 
     def refresh(self) -> None:
@@ -53,9 +52,16 @@ class Clock:
             self.refresh()
 
     def unix(self, boot_ns: int) -> tuple[int, str]:
-        """The moment as whole UNIX seconds and as RFC 3339 text in UTC with six digits of a second."""
-        second, rest = divmod(boot_ns + self._offset_ns, 1_000_000_000)
-        if second != self._second:
-            self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        return second, f"{self._second_text}{rest // 1000:06d}Z"
+        """The moment as `unix_time` gives it."""
+        return unix_time(boot_ns + self._offset_ns)
+
+
+@lru_cache(maxsize=4)
+def _whole_seconds(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def unix_time(nanoseconds: int) -> tuple[int, str]:
+    """UNIX time as KubeArmor writes it: whole seconds, and RFC 3339 in UTC with six digits of a second."""
+    second, rest = divmod(nanoseconds, 1_000_000_000)
+    return second, f"{_whole_seconds(second)}.{rest // 1000:06d}Z"

@@ -37,10 +37,10 @@ class Summary:
     def add(self, events: Iterable[Alert | Log]) -> None:
         """Count these."""
         for event in events:
-            if isinstance(event, Alert):
-                self._add_alert(event)
-            else:
+            if not isinstance(event, Alert):
                 self.logged += 1
+            elif event.Action:  # a mark in a file that events are missing has none
+                self._add_alert(event)
 
     def _add_alert(self, alert: Alert) -> None:
         if alert.Action == "Block":
