@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lab: run a command as root in a throwaway virtual machine with a kernel that has BPF LSM.
 
-The machine sees this one's file system; what it writes is thrown away. Nothing is installed here and nothing here
-changes, so a policy can be tried on a laptop and the tests can stand on several kernels.
+The machine sees this one's file system; what it writes is thrown away. Nothing is installed here and nothing
+here changes, so a policy can be tried on a laptop and the tests can stand on several kernels.
 
 `run` passes the streams through; `capture` returns them.
 """
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from hauberk.lab.accel import choose_accel
 from hauberk.lab.cache import cache_root, locked
 from hauberk.lab.errors import (
     KernelNotFoundError,
@@ -57,9 +58,9 @@ PASSED_PREFIXES = ("HAUBERK_", "PYTHON", "LC_")
 class Options:
     """How the machine is made.
 
-    `kernel` is a series (`6.1`, `6.12`) or the path of an image; `icount` makes guest time count instructions, one
-    nanosecond each; `memory` is a size such as `2G`; `append` is added to the kernel's command line; the directories of
-    `writable` are this machine's own, so what is written there stays.
+    `kernel` is a series (`6.1`, `6.12`) or the path of an image; `icount` makes guest time count
+    instructions, one nanosecond each; `memory` is a size such as `2G`; `append` is added to the kernel's
+    command line; the directories of `writable` are this machine's own, so what is written there stays.
     """
 
     kernel: str = DEFAULT_SERIES
@@ -88,11 +89,13 @@ def passed_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def writable_directories(directories: Sequence[Path]) -> dict[str, Path]:
-    """A share's tag for each directory. Raises LabError for one that is not there."""
+    """A share's tag for each directory. Raises LabError for one that is not there, and for the root."""
     shares: dict[str, Path] = {}
     for number, directory in enumerate(directories):
         if not directory.is_dir():
             raise LabError(f"{directory}: no such directory to be writable")
+        if directory.resolve() == Path("/"):
+            raise LabError("/ cannot be writable: the command's writes are to be thrown away")
         shares[f"writable{number}"] = directory.resolve()
     return shares
 
@@ -116,7 +119,10 @@ def start(
     on_ready: Callable[[], object],
     progress: Progress,
 ) -> int:
-    """Find or fetch what the machine is made of, boot it, and run `argv` in it. `size` makes it a terminal session."""
+    """Find or fetch what the machine is made of, boot it, and run `argv` in it.
+
+    `size`, in rows and columns, makes it a terminal session.
+    """
     if not argv:
         raise LabError("no command to run")
     find_qemu()
@@ -126,6 +132,7 @@ def start(
     root = cache_root()
     with locked(root):
         base = cached_base(kernel, fetch_busybox(root, progress), root)
+        accel = choose_accel(kernel, base, options.icount, root, progress)
     cwd = Path.cwd()
     config = {
         "argv": list(argv),
@@ -148,7 +155,7 @@ def start(
             initrd=initrd,
             modules=kernel.modules_parent,
             memory=memory,
-            accel="tcg",
+            accel=accel,
             channels=channels,
             append=options.append,
             icount=options.icount,
@@ -157,14 +164,23 @@ def start(
         )
 
     progress(f"booting {kernel.release}")
-    return boot(machine, (base, extra), stdin=stdin, stdout=stdout, stderr=stderr, on_ready=on_ready, tty=size is not None)
+    return boot(
+        machine,
+        (base, extra),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        on_ready=on_ready,
+        tty=size is not None,
+    )
 
 
 def run(argv: Sequence[str], options: Options | None = None, *, progress: Progress = nothing) -> int:
     """Run `argv` in the lab with this process's standard streams and return its status.
 
-    With a terminal on standard input and output the command gets a terminal too. Raises LostVMError if the machine was
-    lost, another LabError if it could not be made, Interrupted if a signal ended it before the command started.
+    With a terminal on standard input and output the command gets a terminal too. Raises LostVMError if the
+    machine was lost, another LabError if it could not be made, Interrupted if a signal ended it before the
+    command started.
     """
     size: tuple[int, int] | None = None
     on_ready: Callable[[], object] = nothing
@@ -190,7 +206,7 @@ def run(argv: Sequence[str], options: Options | None = None, *, progress: Progre
 def capture(
     argv: Sequence[str], options: Options | None = None, *, stdin: bytes = b"", progress: Progress = nothing
 ) -> Completed:
-    """Run `argv` in the lab with `stdin` as its input, and return its status and output. Raises as `run` does."""
+    """Run `argv` in the lab with `stdin` as its input and return status and output. Raises as `run` does."""
     out, err = bytearray(), bytearray()
     with tempfile.TemporaryFile() as source:
         source.write(stdin)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lab's cache: directories that are either complete or absent.
 
-Every entry is made in a temporary directory beside its final place and renamed into it, under a lock, so that an
-interrupted download leaves nothing that looks finished and two runs do not fetch the same kernel twice.
+Every entry is made in a temporary directory beside its final place and renamed into it, under a lock, so that
+an interrupted download leaves nothing that looks finished and two runs do not fetch the same kernel twice.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def cache_root() -> Path:
-    """The directory that everything cached lives in: `$HAUBERK_CACHE`, else `hauberk` in the XDG cache directory."""
+    """Where everything cached lives: `$HAUBERK_CACHE`, else `hauberk` in the XDG cache directory."""
     if chosen := os.environ.get("HAUBERK_CACHE"):
         return Path(chosen).absolute()
     xdg = os.environ.get("XDG_CACHE_HOME")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong with the lab, apart from the command that runs in it.
 
-A command that fails is no error here: its status is an ordinary result. `LostVMError` is the opposite case, a machine
-that went away before it could report a status, and it is kept apart so that nobody takes one for the other.
+A command that fails is no error here: its status is an ordinary result. `LostVMError` is the opposite case, a
+machine that went away before it could report a status, and it is kept apart so that nobody takes one for the
+other.
 """
 
 from hauberk.errors import HauberkError

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Process 1 of the guest: runs the command, carries its streams, and reports its status.
 
-It runs inside the virtual machine, from a copy, with nothing but the standard library, and keeps everything it needs
-in memory once the command has started: a policy under test may leave it no file to open and nothing to execute.
+It runs inside the virtual machine, from a copy, with nothing but the standard library, and keeps everything
+it needs in memory once the command has started: a policy under test may leave it no file to open and nothing
+to execute.
 
-The streams are virtio-serial ports. `control` carries lines: to the guest `signal NUMBER`, `size ROWS COLUMNS`; to the
-host `ready` and, last of all, `exit STATUS`.
+The streams are virtio-serial ports. `control` carries lines: to the guest `signal NUMBER`, `size ROWS
+COLUMNS`; to the host `ready` and, last of all, `exit STATUS`.
 """
 
 import contextlib
@@ -53,13 +54,15 @@ def pump(source: int, sink: int, close_sink: bool) -> None:
 
 
 def status_of(wait_status: int) -> int:
-    """A wait status as a shell would say it: 128 and the signal's number for a command that a signal ended."""
+    """A wait status as a shell says it: 128 and the signal's number for a command that a signal ended."""
     code = os.waitstatus_to_exitcode(wait_status)
     return code if code >= 0 else 128 - code
 
 
-def start(argv: Sequence[str], cwd: str, env: dict[str, str], streams: tuple[int, int, int], tty: bool) -> int:
-    """Start the command in a session of its own and return its process number. 126 and 127 are as in a shell."""
+def start(
+    argv: Sequence[str], cwd: str, env: dict[str, str], streams: tuple[int, int, int], tty: bool
+) -> int:
+    """Start the command in a session of its own and return its number. 126 and 127 are as in a shell."""
     child = os.fork()
     if child:
         return child
@@ -90,8 +93,11 @@ def obey(control: int, child: int, terminal: int | None) -> None:
             arguments = [int(number) for number in numbers]
             with contextlib.suppress(OSError):
                 if verb == "signal":
-                    # A key press is for everybody in the foreground, a kill for the command alone, as on a terminal.
-                    send: Callable[[int, int], None] = os.kill if arguments[0] == signal.SIGTERM else os.killpg
+                    # A key press is for everybody in the foreground, a kill for the command alone, as on a
+                    # terminal.
+                    send: Callable[[int, int], None] = (
+                        os.kill if arguments[0] == signal.SIGTERM else os.killpg
+                    )
                     send(child, arguments[0])
                 elif verb == "size" and terminal is not None:
                     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *arguments, 0, 0))
@@ -130,14 +136,17 @@ def main() -> None:
     child = start(config["argv"], config["cwd"], config["env"], streams, tty)
     for stream in set(streams):
         os.close(stream)
-    threads = [threading.Thread(target=pump, args=(source, sink, False), daemon=True) for source, sink in pumps]
+    threads = [
+        threading.Thread(target=pump, args=(source, sink, False), daemon=True) for source, sink in pumps
+    ]
     threads.append(threading.Thread(target=pump, args=(stdin, keyboard, not tty), daemon=True))
     threads.append(threading.Thread(target=obey, args=(control, child, terminal), daemon=True))
     for thread in threads:
         thread.start()
 
     status = wait_for(child)
-    # The command is over, so what it left behind is too; then the pipes end, and what is in them can be carried out.
+    # The command is over, so what it left behind is too; then the pipes end, and what is in them can be
+    # carried out.
     with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
     for thread in threads[: len(pumps)]:

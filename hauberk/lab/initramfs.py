@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guest's first file system: a static busybox, the few modules that reach the real root, and a small init script.
+"""The guest's first file system: a static busybox, the few modules that reach the real root, and a small init
+script.
 
-It is written here, byte by byte, because a newc archive is simpler than any tool that makes one, and because it then
-needs none. The part that depends on the kernel only is cached; what one run adds (its agent and configuration) is a
-second archive behind it, which the kernel unpacks over the first.
+It is written here, byte by byte, because a newc archive is simpler than any tool that makes one, and because
+it then needs none. The part that depends on the kernel only is cached; what one run adds (its agent and
+configuration) is a second archive behind it, which the kernel unpacks over the first.
 """
 
 import hashlib
@@ -60,7 +61,7 @@ def _entry(name: str, inode: int, mode: int, data: bytes) -> bytes:
 
 
 def module_name(path: str) -> str:
-    """The name that a module is asked for by: `kernel/fs/9p/9p.ko.xz` is `9p`; dashes and underscores are the same."""
+    """A module's name: that of `kernel/fs/9p/9p.ko.xz` is `9p`; dashes and underscores are the same."""
     return path.rsplit("/", 1)[-1].split(".ko")[0].replace("-", "_")
 
 
@@ -77,8 +78,8 @@ def parse_dependencies(text: str) -> dict[str, tuple[str, list[str]]]:
 def resolve_modules(wanted: Iterable[str], dependencies: str, builtin: str) -> list[str]:
     """The paths of the modules to load for `wanted`, each after what it needs. Built-in ones need no loading.
 
-    `dependencies` and `builtin` are the texts of modules.dep and modules.builtin. Dependencies are followed link by
-    link, since depmod programs differ in whether they list only the direct ones.
+    `dependencies` and `builtin` are the texts of modules.dep and modules.builtin. Dependencies are followed
+    link by link, since depmod programs differ in whether they list only the direct ones.
     """
     table = parse_dependencies(dependencies)
     inside = {module_name(line) for line in builtin.splitlines()}
@@ -116,7 +117,8 @@ def read_module(path: Path) -> bytes:
 def base_archive(kernel: Kernel, busybox: Path) -> bytes:
     """The archive that depends on the kernel only: busybox, the modules in loading order, the init script."""
     dependencies = (kernel.modules / "modules.dep").read_text()
-    builtin = (kernel.modules / "modules.builtin").read_text()
+    listing = kernel.modules / "modules.builtin"
+    builtin = listing.read_text() if listing.is_file() else ""
     archive = Archive()
     for name in ("bin", "dev", "proc", "sys", "modules", "lower", "layer", "root", "lab"):
         archive.directory(name)

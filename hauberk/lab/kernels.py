@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the lab's kernels come from: Debian's own packages, downloaded and unpacked, never installed.
 
-A kernel is named by its series (`6.12`) or by the path of an image. A series is looked for in the cache first; only if
-it is not there is apt asked which packages of that series exist, and the newest is fetched. The full images are taken,
-not the cloud flavour, which is built without the 9p file system that the guest's root lives on.
+A kernel is named by its series (`6.12`) or by the path of an image. A series is looked for in the cache
+first; only if it is not there is apt asked which packages of that series exist, and the newest is fetched.
+The full images are taken, not the cloud flavour, which is built without the 9p file system that the guest's
+root lives on.
 """
 
 import platform
@@ -63,8 +64,8 @@ def find_kernel(name: str, progress: Progress) -> Kernel:
 def kernel_at(image: Path) -> Kernel:
     """The kernel whose image is `image`, with its modules from the package that it was unpacked from.
 
-    `image` may also be the directory that a kernel package was unpacked into. Modules are looked for in `lib/modules`
-    beside the image's directory, as in a package or on an installed system.
+    `image` may also be the directory that a kernel package was unpacked into. Modules are looked for in
+    `lib/modules` beside the image's directory, as in a package or on an installed system.
     """
     image = image.absolute()
     if image.is_dir():
@@ -85,13 +86,17 @@ def kernel_at(image: Path) -> Kernel:
             "the lab needs the kernel's modules with their modules.dep (made by depmod) beside it",
         )
     if len(candidates) > 1 and not same:
-        raise KernelNotFoundError(f"{image}: several sets of modules in {base}/lib/modules, none named {release!r}")
+        raise KernelNotFoundError(
+            f"{image}: several sets of modules in {base}/lib/modules, none named {release!r}"
+        )
     return Kernel(candidates[0].name, image, candidates[0])
 
 
 def cached_kernels() -> list[Kernel]:
     """The kernels in the cache, oldest first."""
-    found = [kernel_at(path) for path in (cache_root() / "kernels").glob("*") if not path.name.startswith(".")]
+    found = [
+        kernel_at(path) for path in (cache_root() / "kernels").glob("*") if not path.name.startswith(".")
+    ]
     return sorted(found, key=lambda k: release_order(k.release))
 
 
@@ -106,7 +111,9 @@ def available_packages() -> list[str]:
 
 def package_release(package: str) -> str:
     """The kernel release that a package holds, or an empty string if it is not a full amd64 image."""
-    match = re.fullmatch(r"linux-image-([0-9]+\.[0-9]+\.[0-9]+(?:[-+~][0-9a-z.]+)*?-amd64)(?:-unsigned)?", package)
+    match = re.fullmatch(
+        r"linux-image-([0-9]+\.[0-9]+\.[0-9]+(?:[-+~][0-9a-z.]+)*?-amd64)(?:-unsigned)?", package
+    )
     return match[1] if match and not re.search(r"-(cloud|rt)-", match[1]) else ""
 
 
@@ -156,7 +163,7 @@ def fetch_kernel(series: str, root: Path, progress: Progress) -> Kernel:
 
 
 def fetch_busybox(root: Path, progress: Progress) -> Path:
-    """The static busybox that the guest starts with, fetched if need be. The caller holds the cache's lock."""
+    """The static busybox that the guest starts with, fetched if need be. The caller holds the lock."""
 
     def fill(scratch: Path) -> None:
         progress("fetching busybox-static")
@@ -170,8 +177,9 @@ def fetch_busybox(root: Path, progress: Progress) -> Path:
 
 
 def download(package: str, directory: Path, progress: Progress) -> None:
-    """Download `package` and unpack it into `directory`. The index is updated once if apt's is out of date."""
-    # The sandbox user cannot write to a directory of root's; what is fetched is checked against the index either way.
+    """Download `package` and unpack it into `directory`, updating apt's index if it is out of date."""
+    # The sandbox user cannot write to a directory of root's; what is fetched is checked against the index
+    # either way.
     command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package]
     archives = directory / ".deb"
     archives.mkdir()
@@ -197,7 +205,9 @@ def run_tool(command: list[str], cwd: Path | None = None) -> str:
     Raises MissingToolError if it is not installed, LabError with its last words if it fails.
     """
     try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
     except FileNotFoundError as error:
         raise MissingToolError(
             f"{command[0]} is not installed, and the lab fetches its kernels with it",

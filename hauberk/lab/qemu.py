@@ -16,13 +16,13 @@ BOOT_ARGUMENTS = (
     "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off random.trust_cpu=on no_timer_check "
     "rdinit=/init"
 )
-# mitigations=off: page table isolation and retpolines make an emulated CPU several times slower, and the lab is no
-# boundary against its own guest.
+# mitigations=off: page table isolation and retpolines make an emulated CPU several times slower, and the lab
+# is no boundary against its own guest.
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A virtual machine to be started. `channels` maps each port, and `console`, to a connected socket's number."""
+    """A virtual machine to be started. `channels`: a connected socket for each port and `console`."""
 
     image: Path
     initrd: Path
@@ -67,16 +67,27 @@ def share_arguments(tag: str, directory: Path, readonly: bool, root_owner: bool)
     return ["-fsdev", options, "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
 
 
+def base_arguments(qemu: str, image: Path, initrd: Path, accel: str, memory: str, append: str) -> list[str]:
+    """A machine that boots a kernel and has nothing else."""
+    return [
+        *(qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-machine", "q35,sata=off,smbus=off,usb=off,vmport=off", "-accel", accel),
+        *("-cpu", "host" if accel == "kvm" else "Haswell-noTSX", "-smp", "1", "-m", memory),
+        *("-nic", "none", "-rtc", "base=utc", "-kernel", str(image), "-initrd", str(initrd)),
+        *("-append", f"{BOOT_ARGUMENTS} {append}".strip()),
+    ]
+
+
+def probe_arguments(qemu: str, image: Path, initrd: Path, accel: str) -> list[str]:
+    """A machine with a console on standard output, to see whether it boots."""
+    return [*base_arguments(qemu, image, initrd, accel, "512M", ""), "-serial", "stdio"]
+
+
 def arguments(qemu: str, machine: Machine) -> list[str]:
     """QEMU's whole command line for `machine`."""
-    command = [
-        *(qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-        *("-machine", "q35,sata=off,smbus=off,usb=off,vmport=off", "-accel", machine.accel),
-        *("-cpu", "host" if machine.accel == "kvm" else "Haswell-noTSX", "-smp", "1", "-m", machine.memory),
-        *("-nic", "none", "-rtc", "base=utc"),
-        *("-kernel", str(machine.image), "-initrd", str(machine.initrd)),
-        *("-append", f"{BOOT_ARGUMENTS} {machine.append}".strip()),
-    ]
+    command = base_arguments(
+        qemu, machine.image, machine.initrd, machine.accel, machine.memory, machine.append
+    )
     if machine.icount:
         command += ["-icount", "shift=0,sleep=off"]
     command += share_arguments("root", Path("/"), readonly=True, root_owner=machine.root_owner)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The user's terminal while the guest's is shown on it: every key goes to the guest and none means anything here."""
+"""The user's terminal while the guest's is shown on it: every key goes to the guest, none is for us."""
 
 import termios
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One run of one virtual machine: start it, carry the streams, return the status, and leave nothing behind.
 
-The machine's life hangs on this process: QEMU is killed by the kernel when the thread that started it ends, whatever
-the reason. A status that never comes is a `LostVMError`, however QEMU itself ended.
+The machine's life hangs on this process: QEMU is killed by the kernel when the thread that started it ends,
+whatever the reason. A status that never comes is a `LostVMError`, however QEMU itself ended.
 """
 
 import os
@@ -11,8 +11,8 @@ import selectors
 import signal
 import socket
 import subprocess
-import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -23,8 +23,11 @@ from hauberk.lab.qemu import PORTS, Machine, arguments, find_qemu
 CHUNK = 65536
 CONSOLE_TAIL = 8192
 BOOT_SILENCE_SECONDS = 120.0
-"""A guest that shows no sign of life for this long before the command has started is lost. A boot takes seconds; an
-overloaded machine several times that."""
+"""A guest that shows no sign of life for this long before the command has started is lost. A boot takes
+seconds; an overloaded machine several times that."""
+
+INSISTENT, INSISTENT_SECONDS = 3, 3.0
+"""This many signals within this time mean that the machine is to end, whatever the command makes of them."""
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -32,10 +35,10 @@ Sink = Callable[[bytes], object]
 
 
 class Interrupted(LabError):
-    """A signal came before the command had started. `number` is the signal's."""
+    """A signal ended the machine and with it the command, if it had started. `number` is the signal's."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"ended by {signal.Signals(number).name} before the command started")
+        super().__init__(f"ended by {signal.Signals(number).name}")
         self.number = number
 
 
@@ -52,13 +55,22 @@ class Session:
         self._on_ready: Callable[[], object] = lambda: None
         self._status: int | None = None
         self._pending = b""
+        self._signals: deque[float] = deque(maxlen=INSISTENT)
 
-    def run(self, stdin: int | None, stdout: Sink, stderr: Sink, on_ready: Callable[[], object], tty: bool) -> int:
+    def run(
+        self, stdin: int | None, stdout: Sink, stderr: Sink, on_ready: Callable[[], object], tty: bool
+    ) -> int:
         """Carry the streams until the command has ended, and return its status.
 
-        Raises LostVMError, and Interrupted for a signal during the boot.
+        Signals are the command's, but those during the boot raise Interrupted, as does the third within
+        seconds: the guest may no longer be able to listen. Raises LostVMError.
         """
-        sinks: dict[str, Sink] = {"stdout": stdout, "stderr": stderr, "console": self._note, "control": self._hear}
+        sinks: dict[str, Sink] = {
+            "stdout": stdout,
+            "stderr": stderr,
+            "console": self._note,
+            "control": self._hear,
+        }
         self._on_ready = on_ready
         pidfd = os.pidfd_open(self._process.pid)
         with self._selector, closing_fd(pidfd), caught_signals(tty) as signals:
@@ -76,7 +88,8 @@ class Session:
                 left = None if self._ready else sign + BOOT_SILENCE_SECONDS - time.monotonic()
                 if left is not None and left <= 0:
                     raise LostVMError(
-                        f"the virtual machine showed no sign of life for {BOOT_SILENCE_SECONDS:.0f} s", self.console
+                        f"the virtual machine showed no sign of life for {BOOT_SILENCE_SECONDS:.0f} s",
+                        self.console,
                     )
                 for key, _ in self._selector.select(left):
                     if key.data in sinks:
@@ -137,21 +150,32 @@ class Session:
         """QEMU has ended. What it passed on before that still counts, a status included."""
         for name, sink in sinks.items():
             self._drain(name, sink)
-        self._selector.unregister(next(k.fileobj for k in self._selector.get_map().values() if k.data == "end"))
+        self._selector.unregister(
+            next(k.fileobj for k in self._selector.get_map().values() if k.data == "end")
+        )
         if self._status is None:
             stage = "before the command reported its status" if self._ready else "while it was booting"
-            words = self._process.stderr.read().decode(errors="replace").strip() if self._process.stderr else ""
-            raise LostVMError(f"the virtual machine ended {stage}" + (f": {words}" if words else ""), self.console)
+            assert self._process.stderr is not None
+            words = self._process.stderr.read().decode(errors="replace").splitlines()
+            # Warnings are about features that the emulated CPU lacks, every time.
+            faults = "; ".join(word for word in words if "warning:" not in word)
+            raise LostVMError(
+                f"the virtual machine ended {stage}" + (f": {faults}" if faults else ""), self.console
+            )
 
     def _forward(self, numbers: bytes) -> None:
         for number in numbers:
             if number == signal.SIGWINCH:
                 size = os.get_terminal_size(0)
                 self._tell(f"size {size.lines} {size.columns}")
-            elif self._ready:
+            elif self._ready and not self._insistent():
                 self._tell(f"signal {number}")
             else:
                 raise Interrupted(number)
+
+    def _insistent(self) -> bool:
+        self._signals.append(time.monotonic())
+        return len(self._signals) == INSISTENT and self._signals[-1] - self._signals[0] < INSISTENT_SECONDS
 
     def _tell(self, line: str) -> None:
         # A guest that no longer reads its control port is not worth blocking for.
@@ -202,24 +226,30 @@ def boot(
     on_ready: Callable[[], object],
     tty: bool,
 ) -> int:
-    """Start the machine that `machine` describes, given its channels and initial file system, and run it to its end.
+    """Start the machine that `machine` describes, given its channels and initial file system, and run it to
+    its end.
 
-    `stdin` is a descriptor to read from, None for an empty input. `on_ready` is called when the command is about to
-    start. Returns the command's status; raises as
-    `Session.run` does. On return the machine is gone.
+    `stdin` is a descriptor to read from, None for an empty input. `on_ready` is called when the command is
+    about to start. Returns the command's status; raises as `Session.run` does. On return the machine is gone.
     """
     qemu = find_qemu()
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hauberk-lab-")))
-        image = scratch / "initrd"
-        image.write_bytes(b"".join(initrd))
+        # In memory, so that nothing is left behind however this process ends.
+        image = stack.enter_context(os.fdopen(os.memfd_create("initrd"), "wb"))
+        image.writelines(initrd)
+        image.flush()
         ours: dict[str, socket.socket] = {}
         theirs: dict[str, socket.socket] = {}
         for name in (*PORTS, "console"):
             here, there = socket.socketpair()
             ours[name], theirs[name] = stack.enter_context(here), stack.enter_context(there)
             here.setblocking(False)
-        command = arguments(qemu, machine({name: end.fileno() for name, end in theirs.items()}, image))
+        command = arguments(
+            qemu,
+            machine(
+                {name: end.fileno() for name, end in theirs.items()}, Path(f"/proc/self/fd/{image.fileno()}")
+            ),
+        )
         process = stack.enter_context(
             subprocess.Popen(
                 # setpriv, part of util-linux, asks for the signal without any Python between fork and exec.
@@ -227,7 +257,7 @@ def boot(
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                pass_fds=[end.fileno() for end in theirs.values()],
+                pass_fds=[image.fileno(), *(end.fileno() for end in theirs.values())],
                 start_new_session=True,
             )
         )
@@ -239,7 +269,7 @@ def boot(
 
 @contextmanager
 def caught_signals(tty: bool) -> Iterator[int | None]:
-    """Turn the signals to forward into bytes on a descriptor. None outside the main thread, which alone may do it."""
+    """Turn the signals to forward into bytes on a descriptor; None outside the main thread: none come."""
     numbers = (*FORWARDED, signal.SIGWINCH) if tty else FORWARDED
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     with closing_fd(reader), closing_fd(writer):
