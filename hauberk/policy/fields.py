@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Final, Protocol, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, StrictStr, ValidationInfo
 from pydantic_core import PydanticCustomError
+
+from hauberk.automaton.errors import PatternError
+from hauberk.automaton.patterns import Glob
 
 MAX_PATH_BYTES: Final = 4096
 """Longest path, directory or pattern, in bytes of UTF-8: Linux's PATH_MAX."""
@@ -25,6 +29,9 @@ KUBEARMOR_PATH_CHARACTERS: Final = 200
 
 MAX_ALLOWED_ARGUMENTS: Final = 20
 """Most arguments one rule may allow."""
+
+MAX_ELEMENTS: Final = 256
+"""Most elements of a comma list of protocols, capabilities or domains."""
 
 
 class Action(StrEnum):
@@ -65,8 +72,11 @@ PRESETS: Final = ("anonymousMapExec", "filelessExec", "protectEnv", "exec", "pro
 """The presets that KubeArmor knows."""
 
 
-def refuse(message: str, hint: str = "") -> PydanticCustomError:
-    """Return the error for a validator to raise: `message` is what is wrong, `hint` what to write instead."""
+def refuse(message: str, hint: str | Callable[[], str] = "") -> PydanticCustomError:
+    """Return the error for a validator to raise: `message` is what is wrong, `hint` what to write instead.
+
+    A hint that takes time to find is given as a function, called only for the faults that are shown.
+    """
     return PydanticCustomError("policy_value", "{message}", {"message": message, "hint": hint})
 
 
@@ -167,9 +177,13 @@ def _exec_name(text: str, info: ValidationInfo) -> str:
 
 
 def _pattern(text: str, info: ValidationInfo) -> str:
-    _path_text(text, info, "pattern")
     if not text:
         raise refuse("the pattern is empty")
+    _path_text(text, info, "pattern")
+    try:
+        Glob(text.encode())
+    except PatternError as error:
+        raise refuse(shorten(error.message, 240), error.remedy) from None
     return text
 
 
@@ -178,20 +192,29 @@ def split_list(text: str) -> tuple[str, ...]:
     return tuple(element.replace(" ", "") for element in text.split(","))
 
 
-def _protocol(text: str, info: ValidationInfo) -> str:
-    for name in split_list(text):
+def _elements(text: str) -> tuple[str, ...]:
+    elements = split_list(text)
+    if len(elements) > MAX_ELEMENTS:
+        raise refuse(f"the list has {len(elements)} elements, at most {MAX_ELEMENTS} are possible")
+    if "" in elements:
+        raise refuse("the list has an empty element" if len(elements) > 1 else "is empty")
+    return elements
+
+
+def _protocol(text: str) -> str:
+    for name in _elements(text):
         if name.lower() not in PROTOCOLS:
-            raise refuse(f"`{shorten(name)}` is not a protocol", did_you_mean(name, PROTOCOLS))
+            raise refuse(f"`{shorten(name)}` is not a protocol", partial(did_you_mean, name, PROTOCOLS))
         if name not in (name.lower(), name.upper()):
             raise refuse(f"`{name}` is neither all lower nor all upper case", f"write `{name.lower()}`")
     return text
 
 
 def _capability(text: str, info: ValidationInfo) -> str:
-    for name in split_list(text):
+    for name in _elements(text):
         bare = name.lower().removeprefix("cap_")
         if bare not in CAPABILITIES:
-            raise refuse(f"`{shorten(name)}` is not a capability", did_you_mean(bare, CAPABILITIES))
+            raise refuse(f"`{shorten(name)}` is not a capability", partial(did_you_mean, bare, CAPABILITIES))
         if name != name.lower():
             raise refuse(f"capabilities are written in lower case, not `{name}`", f"write `{bare}`")
         if name != bare:
@@ -201,9 +224,16 @@ def _capability(text: str, info: ValidationInfo) -> str:
     return text
 
 
-def _domain(text: str, info: ValidationInfo) -> str:
-    if not text.strip(" ,"):
-        raise refuse("the domain is empty")
+def _domain(text: str) -> str:
+    _elements(text)
+    return text
+
+
+def _object_name(text: str) -> str:
+    if not text:
+        raise refuse("the name is empty")
+    if not text.isprintable():
+        raise refuse(f"`{shorten(text)}` has characters that cannot be shown")
     return text
 
 
@@ -227,7 +257,8 @@ def one_of(*words: str) -> BeforeValidator:
 
     def check(value: Any) -> Any:
         if isinstance(value, str) and value not in words:
-            raise refuse(f"`{shorten(value)}` is not known here", f"one of {', '.join(words)}")
+            hint = f"one of {', '.join(words)}" if len(words) > 1 else f"only `{words[0]}` is possible"
+            raise refuse(f"`{shorten(value)}` is not known here", hint)
         return value
 
     return BeforeValidator(check)
@@ -257,5 +288,6 @@ PatternField = Annotated[StrictStr, AfterValidator(_pattern)]
 ProtocolField = Annotated[StrictStr, AfterValidator(_protocol)]
 CapabilityField = Annotated[StrictStr, AfterValidator(_capability)]
 DomainField = Annotated[StrictStr, AfterValidator(_domain)]
+ObjectName = Annotated[StrictStr, AfterValidator(_object_name)]
 Text = StrictStr
 Flag = StrictBool

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic.dataclasses import dataclass
 
-from hauberk.policy.fields import Action, Text, one_of
+from hauberk.policy.fields import Action, ObjectName, Text, one_of
 from hauberk.policy.sections import (
     CONFIG,
     Capabilities,
@@ -87,6 +87,8 @@ class CommonSpec(Inherited):
     capabilities: Capabilities = field(default_factory=Capabilities)
     syscalls: Syscalls | None = None
     apparmor: Text = ""
+    apparmor_line: int = field(default=0, init=False, compare=False)
+    """Line of the `apparmor` field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
@@ -131,7 +133,7 @@ class NetworkPolicySpec(Inherited):
 class Metadata(Element):
     """The part of Kubernetes' object metadata that matters here; the rest is accepted and not kept."""
 
-    name: Text
+    name: ObjectName
     namespace: Text = ""
     labels: dict[str, Text] = field(default_factory=dict, hash=False)
     annotations: dict[str, Text] = field(default_factory=dict, hash=False)

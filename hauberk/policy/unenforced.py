@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from hauberk.policy import syscalls
@@ -27,8 +27,19 @@ from hauberk.policy.sections import CONFIG, Element, Inherited, Rule
 
 def _syscall(name: str) -> str:
     if name not in syscalls.NAMES:
-        raise refuse(f"`{name[:40]}` is not a system call", syscalls.hint(name))
+        raise refuse(f"`{name[:40]}` is not a system call", lambda: syscalls.hint(name))
     return name
+
+
+MAX_SYSCALLS: Final = 1024
+"""Most system calls in one rule."""
+
+
+def _not_too_many(names: Any) -> Any:
+    # Before the names are looked at: pydantic's own limit counts only those that are valid.
+    if isinstance(names, list) and len(names) > MAX_SYSCALLS:
+        raise refuse(f"lists {len(names)} system calls, more than Linux has")
+    return names
 
 
 SyscallName = Annotated[Text, AfterValidator(_syscall)]
@@ -47,7 +58,7 @@ class SyscallSource(Element):
 class SyscallRule(Element):
     """System calls, by whichever program."""
 
-    syscall: tuple[SyscallName, ...] = ()
+    syscall: Annotated[tuple[SyscallName, ...], BeforeValidator(_not_too_many)] = ()
     from_source: tuple[SyscallSource, ...] = ()
     line: int = field(default=0, init=False, compare=False)
     where: str = field(default="", init=False, compare=False)
