@@ -10,11 +10,11 @@ static __noinline int change_attribute(struct dentry *d, u32 call)
 	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
 	struct hb_view v;
 
-	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE))
+	if (!begin(&v, &x, HB_T_FILE | HB_T_SEE_FILE))
 		return 0;
 	x.dentry = (u64)d;
 	x.owner = BPF_CORE_READ(d, d_inode, i_uid.val);
-	judge_slowly(&v, &x, false);
+	judge_slowly(&x, false);
 	/*
 	 * overlayfs repeats the change on its upper layer, with the mounter's credentials, on a superblock that the workload
 	 * does not see: decided already, by the name in the overlay.

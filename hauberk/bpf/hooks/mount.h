@@ -12,7 +12,7 @@ static __noinline int refuse_overlay(void)
 	struct hb_access x = { .section = HB_FILE, .call = HB_CALL_MOUNT, .cell = CELL(HB_REFUSE, HB_RULE_MOVE) };
 	struct hb_view v;
 
-	if (!current_view(&v, HB_T_BLOCKS))
+	if (!begin(&v, &x, HB_T_BLOCKS))
 		return 0;
 	x.owner = ~0u;
 	return conclude(&v, &x);

@@ -8,12 +8,12 @@ static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, stru
 	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
 	struct hb_view v;
 
-	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE))
+	if (!begin(&v, &x, HB_T_FILE | HB_T_SEE_FILE))
 		return 0;
 	x.dentry = (u64)d;
 	x.mnt = (u64)mnt;
 	x.owner = parent ? parent->d_inode->i_uid.val : d->d_inode->i_uid.val;
-	judge_slowly(&v, &x, false);
+	judge_slowly(&x, false);
 	return conclude(&v, &x);
 }
 
@@ -74,18 +74,20 @@ int BPF_PROG(file_truncate, struct file *file)
 
 /*
  * Would a rename or link from `from` to `to` take a path that a Block refuses out of its reach? If the automaton stands in
- * the same state at both, every rule says the same of both and of all below.
+ * the same state at both, every rule says the same of both and of all below. Uses `x` to ask: there is no stack for two.
  */
-static __noinline bool leaves_block(struct hb_view *v, u64 mnt, u64 from, u64 to, bool is_dir)
+static __always_inline bool leaves_block(struct hb_view *v, struct hb_access *x, u64 from, u64 to, bool is_dir)
 {
-	struct hb_access probe = { .dentry = from, .mnt = mnt };
 	u32 guards = is_dir ? ACCEPT_BLOCKED | ACCEPT_BELOW : ACCEPT_BLOCKED;
-	u32 state = judge_slowly(v, &probe, true);
+	u32 state;
 
+	x->operations = 0;
+	x->dentry = from;
+	state = judge_slowly(x, true);
 	if (!state || !(accept_of(v->a, state) & guards))
 		return false;
-	probe.dentry = to;
-	return judge_slowly(v, &probe, true) != state;
+	x->dentry = to;
+	return judge_slowly(x, true) != state;
 }
 
 static __always_inline bool is_directory(struct dentry *d)
@@ -106,26 +108,29 @@ static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, s
 {
 	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
 	struct hb_view v;
-	int refused;
+	u32 cell;
 
-	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE | HB_T_BLOCKS))
+	if (!begin(&v, &x, HB_T_FILE | HB_T_SEE_FILE | HB_T_BLOCKS))
 		return 0;
 	x.mnt = (u64)mnt;
 	x.dentry = (u64)old;
-	x.other = (u64)new;
 	x.owner = owner_at(old, old);
-	judge_slowly(&v, &x, false);
-	if (VERDICT(x.cell) != HB_REFUSE && (v.flags & HB_T_BLOCKS) &&
-	    (leaves_block(&v, x.mnt, (u64)old, (u64)new, is_directory(old)) ||
-	     (exchange && leaves_block(&v, x.mnt, (u64)new, (u64)old, is_directory(new)))))
-		x.cell = CELL(HB_REFUSE, HB_RULE_MOVE);
-	refused = conclude(&v, &x);
-	if (refused)
+	judge_slowly(&x, false);
+	cell = x.cell;
+	if (VERDICT(cell) != HB_REFUSE && (v.flags & HB_T_BLOCKS) &&
+	    (leaves_block(&v, &x, (u64)old, (u64)new, is_directory(old)) ||
+	     (exchange && leaves_block(&v, &x, (u64)new, (u64)old, is_directory(new)))))
+		cell = CELL(HB_REFUSE, HB_RULE_MOVE);
+	x.cell = cell;
+	x.dentry = (u64)old;
+	x.other = (u64)new;
+	if (conclude(&v, &x))
 		return -EACCES;
+	x.operations = 1u << HB_WRITE;
 	x.dentry = (u64)new;
 	x.other = (u64)old;
 	x.owner = owner_at(new, new_parent);
-	judge_slowly(&v, &x, false);
+	judge_slowly(&x, false);
 	return conclude(&v, &x);
 }
 

@@ -54,7 +54,7 @@ static __noinline int use_socket(u32 family, u32 type, u32 protocol, u32 call)
 	struct hb_view v;
 	u32 accept;
 
-	if (family == AF_UNIX || family == AF_NETLINK || !current_view(&v, HB_T_NETWORK | HB_T_SEE_NETWORK))
+	if (family == AF_UNIX || family == AF_NETLINK || !begin(&v, &x, HB_T_NETWORK | HB_T_SEE_NETWORK))
 		return 0;
 	x.owner = ~0u;
 	x.detail[0] = family;
@@ -69,6 +69,8 @@ static __always_inline int use(struct socket *sock, u32 call)
 {
 	struct sock *sk = sock->sk;
 
+	if (!sk)
+		return 0;
 	return use_socket(sk->__sk_common.skc_family, sock->type, sk->sk_protocol, call);
 }
 

@@ -19,29 +19,35 @@ static __always_inline struct hb_label *current_label(void)
 struct hb_view {
 	struct hb_arena a;
 	struct hb_label *label;
-	u32 table;
-	u32 generation;
+	u64 active; /* the table, and its generation above */
 	u32 flags;
 };
 
-#define TABLE_FIELD(v, field) half_at((v)->a, (u64)(v)->table + __builtin_offsetof(struct hb_table, field))
+#define TABLE_OF(active) ((u32)(active))
 
-/* False if the current task is not confined, or if no table speaks of anything that `wanted` (HB_T_*) asks for. */
-static __always_inline bool current_view(struct hb_view *v, u32 wanted)
+/* Tables are 8-aligned, so which half a field is in is known here. */
+#define TABLE_FIELD(v, field)                                                                          \
+	((u32)(word_at((v)->a, TABLE_OF((v)->active) + (__builtin_offsetof(struct hb_table, field) & ~7ul)) >> \
+	       (__builtin_offsetof(struct hb_table, field) & 4 ? 32 : 0)))
+
+/* The current task's label and the arena; false if the task is not confined. */
+static __always_inline bool find_label(struct hb_view *v)
 {
-	u64 active;
-
 	v->label = current_label();
 	if (!v->label)
 		return false;
 	v->a = get_arena();
-	if (!v->a.base)
+	return v->a.base != NULL;
+}
+
+/* False if the current task is not confined, or if its table speaks of nothing that `wanted` (HB_T_*) asks for. */
+static __always_inline bool current_view(struct hb_view *v, u32 wanted)
+{
+	if (!find_label(v))
 		return false;
 	/* table and generation in one load, as user space stores them */
-	active = word_at(v->a, (u64)v->label->workload * sizeof(struct hb_workload));
-	v->table = active;
-	v->generation = active >> 32;
-	v->flags = v->table ? TABLE_FIELD(v, flags) : 0;
+	v->active = word_at(v->a, (u64)v->label->workload * sizeof(struct hb_workload));
+	v->flags = TABLE_OF(v->active) ? TABLE_FIELD(v, flags) : 0;
 	return v->flags & wanted;
 }
 

@@ -18,6 +18,8 @@ struct hb_access {
 	u32 owner; /* uid of the object's owner, or of the directory in which it will be made */
 	u32 detail[4];
 	u32 cell;
+	u32 workload;
+	u64 active; /* the table that decided, and its generation above */
 };
 
 static long write_component(u32 i, u32 *slot)
@@ -90,7 +92,7 @@ static __always_inline u32 number_in_own_namespace(struct task_struct *task)
 	return nr;
 }
 
-static __noinline int write_record(struct hb_access *x, u32 slot)
+static __always_inline int write_record(struct hb_access *x, u32 slot)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
@@ -103,6 +105,8 @@ static __noinline int write_record(struct hb_access *x, u32 slot)
 		return 0;
 	e = (struct hb_event *)s->out;
 	e->time_ns = bpf_ktime_get_boot_ns();
+	e->workload = x->workload;
+	e->generation = x->active >> 32;
 	e->rule = x->cell & HB_RULE_MASK;
 	e->verdict = x->cell >> 30;
 	e->section = x->section;
@@ -138,24 +142,23 @@ static __noinline int write_record(struct hb_access *x, u32 slot)
 }
 
 /* Write the record of an access. A record that finds no room is counted, and the decision stands. */
-static __noinline int report(struct hb_access *x, u64 active, u32 workload)
+__noinline int report(struct hb_access *x)
 {
 	int slot = claim_scratch();
-	u32 verdict = x->cell >> 30, size;
 	struct hb_scratch *s;
+	u32 verdict, size;
 	long failed;
 
-	if (slot < 0) {
+	if (!x)
+		return 0;
+	verdict = x->cell >> 30;
+	s = slot < 0 ? NULL : scratch_at(slot);
+	if (!s) {
 		count(HB_LOST_VIOLATIONS);
 		return 0;
 	}
-	s = scratch_at(slot);
-	if (!s)
-		return 0;
-	s->walk.top.depth = active;
+	s->walk.top.depth = x->active;
 	write_record(x, slot);
-	((struct hb_event *)s->out)->workload = workload;
-	((struct hb_event *)s->out)->generation = active >> 32;
 	size = s->walk.out & (HB_OUT - 1);
 	if (verdict == HB_AUDIT || verdict == HB_REFUSE) {
 		failed = bpf_ringbuf_output(&violations, s->out, size, 0);

@@ -39,7 +39,7 @@ struct hb_walk {
 	u32 proc; /* the first name below the root is a directory of procfs */
 	u32 settled; /* nothing moved during the walk */
 	struct hb_root root[HB_ROOTS + 1];
-	u32 state_at[HB_ROOTS + 1]; /* automaton state of the object under each root; 0 if its name is cut */
+	u32 state_at[HB_ROOTS + 1]; /* automaton state of the object under each root */
 	/* the climb's own */
 	u32 by_mount;
 	u32 known; /* HB_M_* of this superblock */

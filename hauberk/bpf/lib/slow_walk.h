@@ -94,6 +94,7 @@ static long climb(u32 i, u32 *slot)
 {
 	struct hb_scratch *s = scratch_at(*slot);
 	struct dentry *d, *parent;
+	struct vfsmount *mnt;
 	struct hb_mount *m;
 	struct hb_walk *w;
 
@@ -130,7 +131,8 @@ static long climb(u32 i, u32 *slot)
 			w->end = WALK_UNKNOWN;
 			return 1;
 		}
-		if (w->at == (u64)BPF_CORE_READ((struct vfsmount *)w->at_mnt, mnt_root)) {
+		mnt = (void *)w->at_mnt;
+		if (d == BPF_CORE_READ(mnt, mnt_root)) {
 			cross_mount(w);
 			return 0;
 		}
@@ -147,9 +149,10 @@ static long climb(u32 i, u32 *slot)
 }
 
 /* From w->dentry and w->mnt to w->root[]. */
-static __noinline int find_roots(u32 slot)
+static __always_inline int find_roots(u32 slot)
 {
 	struct hb_scratch *s = scratch_at(slot);
+	struct super_block *sb;
 	struct hb_walk *w;
 
 	if (!s)
@@ -171,14 +174,16 @@ static __noinline int find_roots(u32 slot)
 		if (w->end == WALK_RUNNING)
 			w->end = WALK_UNKNOWN;
 	}
-	w->proc = BPF_CORE_READ((struct super_block *)w->sb, s_magic) == PROC_SUPER_MAGIC;
+	sb = (void *)w->sb;
+	w->proc = BPF_CORE_READ(sb, s_magic) == PROC_SUPER_MAGIC;
 	return 0;
 }
 
 /* Is this name of a procfs directory the current task's own number there? Then rules know it as "self". */
 static __always_inline bool is_own_number(struct hb_walk *w, const u8 *name)
 {
-	struct proc_fs_info *info = BPF_CORE_READ((struct super_block *)w->sb, s_fs_info);
+	struct super_block *sb = (void *)w->sb;
+	struct proc_fs_info *info = BPF_CORE_READ(sb, s_fs_info);
 	u32 level = BPF_CORE_READ(info, pid_ns, level);
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
@@ -225,54 +230,70 @@ static __noinline int fetch_name(u32 i, u32 slot)
 	return n - 1;
 }
 
-static long step_down(u32 i, u32 *slot)
+#define CHUNK 32u
+
+static long step_chunk(u32 i, u32 *slot)
 {
 	struct hb_scratch *s = scratch_at(*slot);
 	struct hb_arena a = get_arena();
 	u32 state;
 
-	if (!s || !a.base)
+	if (!s || !a.base || i >= HB_NAME / CHUNK)
 		return 1;
 	state = s->walk.state;
-	if (state & ABSORBING)
-		return 1;
-	if (fetch_name(i, *slot) < 0) {
-		s->walk.cut = 1;
-		return 1;
-	}
-	if (s->walk.end != WALK_NAMELESS)
-		state = step(a, state, '/');
-	for (u32 j = 0; j < HB_NAME; j++) {
-		u8 c = s->name[j];
+	for (u32 j = 0; j < CHUNK; j++) {
+		u8 c = s->name[i * CHUNK + j];
 
-		if (!c || (state & ABSORBING))
-			break;
+		if (!c || (state & ABSORBING)) {
+			s->walk.state = state;
+			return 1;
+		}
 		state = step(a, state, c);
 	}
 	s->walk.state = state;
 	return 0;
 }
 
-/* The automaton's state at the object under its root number `n`; 0 if not enough of its name is known. */
-static __noinline u32 state_below(u32 n, bool exec, u32 slot)
+static long step_down(u32 i, u32 *slot)
 {
-	struct hb_scratch *s = scratch_at(slot);
-	struct hb_root *r;
+	struct hb_scratch *s = scratch_at(*slot);
+	struct hb_arena a = get_arena();
 
-	if (!s)
-		return 0;
-	r = &s->walk.root[n & HB_ROOTS];
-	s->walk.state = exec ? r->exec_state : r->file_state;
-	s->walk.from = r->depth;
-	s->walk.cut = 0;
-	bpf_loop(r->depth, step_down, &slot, 0);
-	return s->walk.cut ? 0 : s->walk.state;
+	if (!s || !a.base || (s->walk.state & ABSORBING))
+		return 1;
+	if (fetch_name(i, *slot) < 0) {
+		s->walk.cut = 1;
+		return 1;
+	}
+	if (s->walk.end != WALK_NAMELESS)
+		s->walk.state = step(a, s->walk.state, '/');
+	bpf_loop(HB_NAME / CHUNK, step_chunk, slot, 0);
+	return 0;
 }
 
 struct hb_attempt {
-	u32 slot;
+	u32 slot; /* first, so that callbacks of the slot alone can be handed this */
 	u32 exec;
 };
+
+/* The automaton's state at the object under its root number `n`. */
+static long descend(u32 n, struct hb_attempt *t)
+{
+	struct hb_scratch *s = scratch_at(t->slot);
+	struct hb_root *r;
+
+	if (!s)
+		return 1;
+	r = &s->walk.root[n & HB_ROOTS];
+	s->walk.state = t->exec ? r->exec_state : r->file_state;
+	s->walk.from = r->depth;
+	s->walk.cut = 0;
+	bpf_loop(r->depth, step_down, &t->slot, 0);
+	s->walk.state_at[n & HB_ROOTS] = s->walk.state;
+	if (s->walk.cut)
+		s->walk.end = WALK_UNKNOWN;
+	return 0;
+}
 
 static long attempt(u32 i, struct hb_attempt *t)
 {
@@ -284,8 +305,7 @@ static long attempt(u32 i, struct hb_attempt *t)
 	if ((renames | mounts_moved) & 1)
 		return 0;
 	find_roots(t->slot);
-	for (u32 n = 0; n < HB_ROOTS; n++)
-		s->walk.state_at[n] = n < s->walk.roots ? state_below(n, t->exec, t->slot) : 0;
+	bpf_loop(s->walk.roots, descend, t, 0);
 	if (read_sequence(&rename_lock) != renames || read_sequence(&mount_lock) != mounts_moved)
 		return 0;
 	s->walk.settled = 1;
@@ -293,23 +313,16 @@ static long attempt(u32 i, struct hb_attempt *t)
 }
 
 /* Name the object of the scratch's walk: fills root[], state_at[], end. */
-static __noinline int name_object(u32 slot, bool exec)
+static __always_inline void name_object(struct hb_scratch *s, u32 slot, u32 exec)
 {
 	struct hb_attempt t = { slot, exec };
-	struct hb_scratch *s = scratch_at(slot);
 
-	if (!s)
-		return 0;
 	s->walk.settled = 0;
 	bpf_loop(ATTEMPTS, attempt, &t, 0);
-	if (!s->walk.settled) {
-		s->walk.end = WALK_UNKNOWN;
-		count(HB_RACED);
-	}
-	for (u32 n = 0; n < HB_ROOTS; n++)
-		if (n < s->walk.roots && !s->walk.state_at[n])
-			s->walk.end = WALK_UNKNOWN;
-	return 0;
+	if (s->walk.settled)
+		return;
+	s->walk.end = WALK_UNKNOWN;
+	count(HB_RACED);
 }
 
 #endif

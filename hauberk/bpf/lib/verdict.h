@@ -54,36 +54,42 @@ static __always_inline int conclude(struct hb_view *v, struct hb_access *x)
 	u32 verdict = VERDICT(x->cell);
 
 	if (verdict == HB_REFUSE || verdict == HB_AUDIT || (v->flags & (HB_T_SEE_PROCESS << x->section)))
-		report(x, (u64)v->generation << 32 | v->table, v->label->workload);
+		report(x);
 	if (verdict == HB_REFUSE)
 		return -EACCES;
 	return 0;
 }
 
 /*
- * Name a file and weigh each of its names. `exec`: by the automaton of process and file rules together. Returns the
- * automaton's state at its first name (0: none), for the move guard and for the program's class.
+ * Name a file and weigh each of its names, by the table of `x`. `exec`: by the automaton of process and file rules
+ * together. Returns the automaton's state at the first name (0: none), for the move guard and for the program's class. A
+ * global function: the verifier looks at it once, not at each call.
  */
-static __noinline u32 judge_slowly(struct hb_view *v, struct hb_access *x, bool exec)
+__noinline int judge_slowly(struct hb_access *x, u32 exec)
 {
-	int slot = claim_scratch();
 	u32 unknown = exec ? HB_T_UNKNOWN_EXEC : HB_T_UNKNOWN_FILE, first = 0, dead;
+	struct hb_view view, *v = &view;
 	struct hb_scratch *s;
+	int slot;
 
+	if (!x)
+		return 0;
 	x->cell = CELL(HB_REFUSE, HB_RULE_UNKNOWN);
+	slot = claim_scratch();
 	if (slot < 0)
 		return 0;
 	s = scratch_at(slot);
-	if (!s)
-		return 0;
+	if (!s || !find_label(v))
+		goto out;
+	v->active = x->active;
 	s->walk.dentry = x->dentry;
 	s->walk.mnt = x->mnt;
-	s->walk.top.depth = v->table;
+	s->walk.top.depth = TABLE_OF(v->active);
 	s->walk.top.file_state = TABLE_FIELD(v, file_start);
 	s->walk.top.exec_state = TABLE_FIELD(v, exec_start);
-	name_object(slot, exec);
+	name_object(s, slot, exec);
 	if (s->walk.end == WALK_UNKNOWN) {
-		if (!(v->flags & unknown))
+		if (!(TABLE_FIELD(v, flags) & unknown))
 			x->cell = CELL(HB_AUDIT, HB_RULE_UNKNOWN);
 		goto out;
 	}
@@ -107,13 +113,23 @@ out:
 	return first;
 }
 
+/* Ready to judge: the view of the current task, and the access under it. False if there is nothing to judge. */
+static __always_inline bool begin(struct hb_view *v, struct hb_access *x, u32 wanted)
+{
+	if (!current_view(v, wanted))
+		return false;
+	x->active = v->active;
+	x->workload = v->label->workload;
+	return true;
+}
+
 /* The cheap way first. For hooks whose dentry is typed. */
 static __always_inline u32 judge(struct hb_view *v, struct hb_access *x, struct dentry *d, bool exec)
 {
 	u64 state = fast_walk(v, d, exec ? TABLE_FIELD(v, exec_start) : TABLE_FIELD(v, file_start));
 
 	if (state & SLOW)
-		return judge_slowly(v, x, exec);
+		return judge_slowly(x, exec);
 	x->cell = weigh(v, accept_of(v->a, state), x);
 	return state;
 }

@@ -75,8 +75,8 @@ static __noinline u64 step_name(u8 *base, struct dentry *d, u32 state)
 	if (state & (ABSORBING | SLOW))            \
 		goto out;
 
-/* The state at `d0`, or SLOW. */
-static __always_inline u64 fast_walk(struct hb_view *v, struct dentry *d0, u32 start)
+/* The state at `d0`, or SLOW. Not inlined: its twelve pointers would weigh on the stack of the slow walk. */
+static __noinline u64 fast_walk(struct hb_view *v, struct dentry *d0, u32 start)
 {
 	struct dentry *d1, *d2, *d3, *d4, *d5, *d6, *d7, *d8, *d9, *d10, *d11, *d12, *top;
 	struct super_block *sb = d0->d_sb;
