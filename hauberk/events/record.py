@@ -14,8 +14,6 @@ import msgspec
 
 from hauberk.errors import HauberkError
 
-MOVE: Final = 0x3FFFFFF2
-"""In place of a rule number: the access would carry a blocked path out from under its rule."""
 NO_OWNER: Final = 0xFFFFFFFF
 """In `Record.owner`: the access has no object with an owner."""
 

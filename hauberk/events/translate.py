@@ -9,7 +9,7 @@ How the values are chosen:
   `ParentProcessName` are the program that called exec. For all other calls `ProcessName` and `Source` are the
   task's program and `ParentProcessName` its parent's.
 - `PolicyName` is the policy's, or `DefaultPosture`, `UnknownObject` (an object without a name that rules
-  could be compared with), `ProtectedMove` (a rename, link or mount that would carry a blocked path out from
+  could be compared with), `ProtectedPath` (a rename, link or mount that would carry a blocked path out from
   under its rule), or `UnknownRule` (the record names a rule that is not known here, which is also counted).
 - `Resource` joins arguments with spaces, as KubeArmor does; `Hauberk.Args` has them one by one. All text that
   a workload can choose is escaped (`text`).
@@ -24,13 +24,12 @@ from hauberk.events import names
 from hauberk.events.alert import Alert, ExecContext, Extras, Log
 from hauberk.events.clock import Clock
 from hauberk.events.identity import WorkloadIdentity
-from hauberk.events.record import MOVE, NO_OWNER, Call, Record
+from hauberk.events.record import NO_OWNER, Call, Record
 from hauberk.events.text import encodable, escape
-from hauberk.rules.model import NONE, POSTURE, SPECIAL_NAMES, UNKNOWN, Rule, Section, Verdict
+from hauberk.rules.model import MOVE, NONE, POSTURE, SPECIAL_NAMES, UNKNOWN, Rule, Section, Verdict
 
 ENFORCER: Final = "BPFLSM"
 HOST_POLICY: Final = "KubeArmorHostPolicy"
-MOVE_NAME: Final = "ProtectedMove"
 UNRESOLVED_NAME: Final = "UnknownRule"
 
 _POSTURES: Final = {
@@ -179,7 +178,7 @@ class Translator:
             extras.Reason = "the object has no name that rules could be compared with"
             return
         if record.rule == MOVE:
-            alert.PolicyName = MOVE_NAME
+            alert.PolicyName = SPECIAL_NAMES[MOVE]
             extras.Reason = "it would carry a path that a Block rule protects out from under that rule"
             return
         rules = self._rules.get((record.workload, record.generation))

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases of the golden tests: a record, packed by hand, and the JSON that it becomes.
+
+`.venv/bin/python -m tests.events.golden` writes the files in golden/ anew; read the difference before you commit it.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from hauberk.automaton.patterns import Directory, Exact
+from hauberk.events.clock import Clock
+from hauberk.events.identity import PodOwner, WorkloadIdentity
+from hauberk.events.record import Call, Record, decode
+from hauberk.events.translate import Translator
+from hauberk.rules.model import (
+    MOVE,
+    NONE,
+    POSTURE,
+    UNKNOWN,
+    Action,
+    Capability,
+    PolicyId,
+    Protocol,
+    Rule,
+    Scope,
+    Section,
+    Verdict,
+)
+
+from .pack import access, pack
+
+DIRECTORY = Path(__file__).with_name("golden")
+
+POD = 7
+HOST = 1
+STRANGER = 99
+GENERATION = 3
+
+POD_IDENTITY = WorkloadIdentity(
+    cluster_name="default",
+    host_name="node-1",
+    node_id="3f0c",
+    namespace="shop",
+    pod_name="cart-5d9-x1",
+    labels={"tier": "web", "app": "cart"},
+    container_id="ab12",
+    container_name="cart",
+    container_image="cart:1@sha256:00ff",
+    owner=PodOwner("Deployment", "cart", "shop"),
+)
+HOST_IDENTITY = WorkloadIdentity(cluster_name="default", host_name="node-1", node_id="3f0c", is_host=True)
+
+
+def _rule(index: int, where: str, section: Section, action: Action, target: object, **more: object) -> Rule:
+    policy = PolicyId("KubeArmorPolicy", "shop", "cart-hardening")
+    return Rule(policy, Scope.NAMESPACE, index, where, 10 + index, section, action, target, **more)
+
+
+RULES = (
+    _rule(
+        0,
+        "spec.file.matchPaths[0]",
+        Section.FILE,
+        Action.BLOCK,
+        Exact(b"/etc/shadow"),
+        severity=5,
+        tags=("NIST", "CIS"),
+        message="reads a secret",
+    ),
+    _rule(1, "spec.process.matchPaths[0]", Section.PROCESS, Action.BLOCK, Exact(b"/usr/bin/apt"), severity=10),
+    _rule(2, "spec.file.matchDirectories[0]", Section.FILE, Action.AUDIT, Directory(b"/etc", True), severity=1),
+    _rule(3, "spec.network.matchProtocols[0]", Section.NETWORK, Action.BLOCK, Protocol("raw"), tags=("MITRE",)),
+    _rule(4, "spec.capabilities.matchCapabilities[0]", Section.CAPABILITIES, Action.BLOCK, Capability(13)),
+    _rule(5, "spec.file.matchPaths[1]", Section.FILE, Action.ALLOW, Exact(b"/srv/page")),
+    Rule(
+        PolicyId("KubeArmorClusterPolicy", "", "no-tools"),
+        Scope.CLUSTER,
+        0,
+        "spec.process.matchPaths[2]",
+        7,
+        Section.PROCESS,
+        Action.BLOCK,
+        Exact(b"/usr/bin/nc"),
+    ),
+)
+HOST_RULES = (
+    Rule(
+        PolicyId("KubeArmorHostPolicy", "", "guard-ssh"),
+        Scope.HOST,
+        0,
+        "spec.file.matchDirectories[0]",
+        9,
+        Section.FILE,
+        Action.BLOCK,
+        Directory(b"/root/.ssh", True),
+        severity=7,
+    ),
+)
+
+CREAT_TRUNC_CLOEXEC = 0o1 | 0o100 | 0o1000 | 0o2000000 | 0o100000
+
+CASES: dict[str, Record] = {
+    "file_read_refused": access(owner=0, detail=(0o100000 | 0o2000000, 0, 0, 0)),
+    "file_write_audited": access(
+        rule=2, verdict=Verdict.AUDIT, object=b"/etc/motd", detail=(CREAT_TRUNC_CLOEXEC, 0, 0, 0), owner=0
+    ),
+    "file_default_posture_refused": access(rule=POSTURE, object=b"/opt/x", detail=(0o2, 0, 0, 0)),
+    "file_default_posture_audited": access(rule=POSTURE, verdict=Verdict.AUDIT, object=b"/opt/x"),
+    "file_unknown_object": access(rule=UNKNOWN, object=b""),
+    "file_rename_of_a_protected_path": access(rule=MOVE, call=Call.RENAME, object=b"/etc", other=b"/tmp/etc", owner=0),
+    "file_rename_refused_with_spaces": access(call=Call.RENAME, other=b"/tmp/a flags=O_RDONLY b", owner=33),
+    "file_link_refused": access(call=Call.LINK, other=b"/tmp/shadow", owner=0),
+    "file_unlink_refused": access(call=Call.UNLINK, owner=0),
+    "file_chmod_refused": access(call=Call.CHMOD, owner=0),
+    "file_mmap_refused": access(call=Call.MMAP, detail=(5, 0, 0, 0), owner=0),
+    "file_mount_refused": access(call=Call.MOUNT, object=b"/etc", other=b"tmpfs"),
+    "file_forged_name": access(
+        object=b'/tmp/a","Action":"Allow\n{"PolicyName":"x"}\x1b[2K\xff\\xff\xe2\x80\xaetxt', comm=b"a\rb", tty=b"pts0"
+    ),
+    "file_unicode_name": access(object="/srv/żółć/日本".encode()),
+    "file_thread_of_a_process": access(tid=4190, tty=b"pts3"),
+    "file_read_seen": access(rule=NONE, verdict=Verdict.PERMIT, object=b"/etc/hosts", detail=(0o100000, 0, 0, 0)),
+    "file_read_allowed": access(rule=5, verdict=Verdict.ALLOWED, object=b"/srv/page", owner=33),
+    "process_exec_refused": access(
+        rule=1,
+        section=Section.PROCESS,
+        call=Call.EXEC,
+        object=b"/usr/bin/apt",
+        args=b"apt\0update\0-o\0Dir::Cache=/tmp/a b\0",
+        owner=0,
+    ),
+    "process_exec_of_a_cluster_policy": access(
+        rule=6, section=Section.PROCESS, call=Call.EXEC, object=b"/usr/bin/nc", args=b"nc\0"
+    ),
+    "process_exec_with_more_arguments_than_fit": access(
+        rule=1, section=Section.PROCESS, call=Call.EXEC, object=b"/usr/bin/apt", args=b"apt\0upda"
+    ),
+    "process_exec_without_arguments": access(
+        rule=POSTURE, section=Section.PROCESS, call=Call.EXEC, object=b"memfd:payload"
+    ),
+    "process_exec_with_an_empty_argument": access(
+        rule=1, section=Section.PROCESS, call=Call.EXEC, object=b"/usr/bin/apt", args=b"\0\0x\0"
+    ),
+    "process_exec_seen": access(
+        rule=NONE,
+        verdict=Verdict.PERMIT,
+        section=Section.PROCESS,
+        call=Call.EXEC,
+        object=b"/usr/bin/id",
+        args=b"id\0-u\0",
+    ),
+    "process_mprotect_refused": access(
+        rule=1, section=Section.PROCESS, call=Call.MPROTECT, object=b"/usr/bin/apt", detail=(4, 0, 0, 0)
+    ),
+    "network_raw_refused": access(
+        rule=3, section=Section.NETWORK, call=Call.SOCKET, object=b"", detail=(2, 3, 1, 0)
+    ),
+    "network_connect_default_posture": access(
+        rule=POSTURE, section=Section.NETWORK, call=Call.CONNECT, object=b"", detail=(10, 1, 0, 0)
+    ),
+    "network_packet_audited": access(
+        rule=POSTURE,
+        verdict=Verdict.AUDIT,
+        section=Section.NETWORK,
+        call=Call.SOCKET,
+        object=b"",
+        detail=(17, 3, 768, 0),
+    ),
+    "network_unknown_numbers": access(
+        rule=3, section=Section.NETWORK, call=Call.BIND, object=b"", detail=(99, 9, 200, 0)
+    ),
+    "capability_refused": access(
+        rule=4, section=Section.CAPABILITIES, call=Call.CAPABLE, object=b"", detail=(13, 0, 0, 0)
+    ),
+    "capability_without_a_name": access(
+        rule=POSTURE, section=Section.CAPABILITIES, call=Call.CAPABLE, object=b"", detail=(55, 0, 0, 0)
+    ),
+    "host_file_refused": access(workload=HOST, object=b"/root/.ssh/id", exe=b"/usr/bin/cat", tty=b"tty1", uid=0),
+    "host_file_seen": access(workload=HOST, rule=NONE, verdict=Verdict.PERMIT, object=b"/etc/hosts"),
+    "unknown_rule": access(rule=4711),
+    "unknown_table": access(generation=4),
+    "unknown_workload": access(workload=STRANGER),
+    "ids_at_their_limits": access(
+        uid=2**32 - 2, owner=2**32 - 2, ns_tgid=0, ns_parent_tgid=0, parent_tgid=0, exe=b"", parent=b"", cwd=b""
+    ),
+}
+
+
+def translator() -> Translator:
+    """One that knows the workloads and rules above, at a fixed time of day."""
+    made = Translator(Clock(boottime=lambda: 0, realtime=lambda: 1_795_000_000_000_000_000))
+    made.add_workload(POD, POD_IDENTITY)
+    made.add_rules(POD, GENERATION, RULES)
+    made.add_workload(HOST, HOST_IDENTITY)
+    made.add_rules(HOST, GENERATION, HOST_RULES)
+    return made
+
+
+def render(record: Record) -> str:
+    """The JSON of a record, from its bytes on, laid out for reading."""
+    line = msgspec.json.encode(translator().translate(decode(pack(record))))
+    return msgspec.json.format(line, indent=2).decode() + "\n"
+
+
+def main() -> None:
+    """Write all golden files, and no others stay."""
+    DIRECTORY.mkdir(exist_ok=True)
+    for stale in DIRECTORY.glob("*.json"):
+        stale.unlink()
+    for name, record in CASES.items():
+        (DIRECTORY / f"{name}.json").write_text(render(record))
+
+
+if __name__ == "__main__":
+    main()
