@@ -193,9 +193,10 @@ def split_list(text: str) -> tuple[str, ...]:
 
 
 def _elements(text: str) -> tuple[str, ...]:
+    count = text.count(",") + 1
+    if count > MAX_ELEMENTS:
+        raise refuse(f"the list has {count} elements, at most {MAX_ELEMENTS} are possible")
     elements = split_list(text)
-    if len(elements) > MAX_ELEMENTS:
-        raise refuse(f"the list has {len(elements)} elements, at most {MAX_ELEMENTS} are possible")
     if "" in elements:
         raise refuse("the list has an empty element" if len(elements) > 1 else "is empty")
     return elements
