@@ -217,7 +217,7 @@ int64_t shim_ring_drain(struct shim_ring *ring, void *out, size_t size)
 		if (word & BPF_RINGBUF_BUSY_BIT)
 			break;
 		if (!(word & BPF_RINGBUF_DISCARD_BIT)) {
-			uint32_t record[2] = {length, 0};
+			uint32_t record[2] = { length, 0 };
 
 			if (used + sizeof(record) + padded > size) {
 				if (!used)
@@ -289,8 +289,8 @@ uint64_t shim_load_u64(const void *address)
 /* --- probes --- */
 
 static const struct bpf_insn return_zero[] = {
-	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
-	{.code = BPF_JMP | BPF_EXIT},
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+	{ .code = BPF_JMP | BPF_EXIT },
 };
 
 int shim_probe_filter(void)

@@ -74,7 +74,7 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("socket")
 int read_arena(void *ctx)
 {
-	__u64 *values = bpf_map_lookup_elem(&arena, &(__u32){0});
+	__u64 *values = bpf_map_lookup_elem(&arena, &(__u32){ 0 });
 
 	if (!values)
 		return 0;
@@ -119,7 +119,7 @@ int write_ring(struct request *request)
 SEC("syscall")
 int count_cpu(void *ctx)
 {
-	__u32 *value = bpf_map_lookup_elem(&per_cpu, &(__u32){0});
+	__u32 *value = bpf_map_lookup_elem(&per_cpu, &(__u32){ 0 });
 
 	if (value)
 		*value += 1;
@@ -145,7 +145,7 @@ int list_tasks(struct bpf_iter__task *ctx)
 SEC("socket")
 int unsafe_read(void *ctx)
 {
-	__u64 *values = bpf_map_lookup_elem(&arena, &(__u32){0});
+	__u64 *values = bpf_map_lookup_elem(&arena, &(__u32){ 0 });
 
 	return values ? (int)values[100] : 0;
 }
