@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cases of the golden tests: a record, packed by hand, and the JSON that it becomes.
 
-`.venv/bin/python -m tests.events.golden` writes the files in golden/ anew; read the difference before you commit it.
+`.venv/bin/python -m tests.events.golden` writes the files in golden/ anew; read the difference before you
+commit it.
 """
 
 from pathlib import Path
@@ -68,9 +69,15 @@ RULES = (
         tags=("NIST", "CIS"),
         message="reads a secret",
     ),
-    _rule(1, "spec.process.matchPaths[0]", Section.PROCESS, Action.BLOCK, Exact(b"/usr/bin/apt"), severity=10),
-    _rule(2, "spec.file.matchDirectories[0]", Section.FILE, Action.AUDIT, Directory(b"/etc", True), severity=1),
-    _rule(3, "spec.network.matchProtocols[0]", Section.NETWORK, Action.BLOCK, Protocol("raw"), tags=("MITRE",)),
+    _rule(
+        1, "spec.process.matchPaths[0]", Section.PROCESS, Action.BLOCK, Exact(b"/usr/bin/apt"), severity=10
+    ),
+    _rule(
+        2, "spec.file.matchDirectories[0]", Section.FILE, Action.AUDIT, Directory(b"/etc", True), severity=1
+    ),
+    _rule(
+        3, "spec.network.matchProtocols[0]", Section.NETWORK, Action.BLOCK, Protocol("raw"), tags=("MITRE",)
+    ),
     _rule(4, "spec.capabilities.matchCapabilities[0]", Section.CAPABILITIES, Action.BLOCK, Capability(13)),
     _rule(5, "spec.file.matchPaths[1]", Section.FILE, Action.ALLOW, Exact(b"/srv/page")),
     Rule(
@@ -108,7 +115,9 @@ CASES: dict[str, Record] = {
     "file_default_posture_refused": access(rule=POSTURE, object=b"/opt/x", detail=(0o2, 0, 0, 0)),
     "file_default_posture_audited": access(rule=POSTURE, verdict=Verdict.AUDIT, object=b"/opt/x"),
     "file_unknown_object": access(rule=UNKNOWN, object=b""),
-    "file_rename_of_a_protected_path": access(rule=MOVE, call=Call.RENAME, object=b"/etc", other=b"/tmp/etc", owner=0),
+    "file_rename_of_a_protected_path": access(
+        rule=MOVE, call=Call.RENAME, object=b"/etc", other=b"/tmp/etc", owner=0
+    ),
     "file_rename_refused_with_spaces": access(call=Call.RENAME, other=b"/tmp/a flags=O_RDONLY b", owner=33),
     "file_link_refused": access(call=Call.LINK, other=b"/tmp/shadow", owner=0),
     "file_unlink_refused": access(call=Call.UNLINK, owner=0),
@@ -116,11 +125,15 @@ CASES: dict[str, Record] = {
     "file_mmap_refused": access(call=Call.MMAP, detail=(5, 0, 0, 0), owner=0),
     "file_mount_refused": access(call=Call.MOUNT, object=b"/etc", other=b"tmpfs"),
     "file_forged_name": access(
-        object=b'/tmp/a","Action":"Allow\n{"PolicyName":"x"}\x1b[2K\xff\\xff\xe2\x80\xaetxt', comm=b"a\rb", tty=b"pts0"
+        object=b'/tmp/a","Action":"Allow\n{"PolicyName":"x"}\x1b[2K\xff\\xff\xe2\x80\xaetxt',
+        comm=b"a\rb",
+        tty=b"pts0",
     ),
     "file_unicode_name": access(object="/srv/żółć/日本".encode()),
     "file_thread_of_a_process": access(tid=4190, tty=b"pts3"),
-    "file_read_seen": access(rule=NONE, verdict=Verdict.PERMIT, object=b"/etc/hosts", detail=(0o100000, 0, 0, 0)),
+    "file_read_seen": access(
+        rule=NONE, verdict=Verdict.PERMIT, object=b"/etc/hosts", detail=(0o100000, 0, 0, 0)
+    ),
     "file_read_allowed": access(rule=5, verdict=Verdict.ALLOWED, object=b"/srv/page", owner=33),
     "process_exec_refused": access(
         rule=1,
@@ -176,13 +189,22 @@ CASES: dict[str, Record] = {
     "capability_without_a_name": access(
         rule=POSTURE, section=Section.CAPABILITIES, call=Call.CAPABLE, object=b"", detail=(55, 0, 0, 0)
     ),
-    "host_file_refused": access(workload=HOST, object=b"/root/.ssh/id", exe=b"/usr/bin/cat", tty=b"tty1", uid=0),
+    "host_file_refused": access(
+        workload=HOST, object=b"/root/.ssh/id", exe=b"/usr/bin/cat", tty=b"tty1", uid=0
+    ),
     "host_file_seen": access(workload=HOST, rule=NONE, verdict=Verdict.PERMIT, object=b"/etc/hosts"),
     "unknown_rule": access(rule=4711),
     "unknown_table": access(generation=4),
     "unknown_workload": access(workload=STRANGER),
     "ids_at_their_limits": access(
-        uid=2**32 - 2, owner=2**32 - 2, ns_tgid=0, ns_parent_tgid=0, parent_tgid=0, exe=b"", parent=b"", cwd=b""
+        uid=2**32 - 2,
+        owner=2**32 - 2,
+        ns_tgid=0,
+        ns_parent_tgid=0,
+        parent_tgid=0,
+        exe=b"",
+        parent=b"",
+        cwd=b"",
     ),
 }
 

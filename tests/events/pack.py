@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records made by hand: what the kernel programs write, from a `Record`.
 
-It states the layout of `struct hb_event` a second time, as plain code, so that a slip in the decoder's table does not
-cancel out here.
+It states the layout of `struct hb_event` a second time, as plain code, so that a slip in the decoder's table
+does not cancel out here.
 """
 
 import struct
@@ -37,7 +37,8 @@ def pack(record: Record) -> bytes:
 
 
 def access(**changes: object) -> Record:
-    """An open of /etc/shadow by a shell under nginx, refused by rule 0 of table 3 of workload 7, or what you change."""
+    """An open of /etc/shadow by a shell under nginx, refused by rule 0 of table 3 of workload 7, or what you
+    change."""
     values: dict[str, object] = {
         "time_ns": 1_500_000_123_456_789,
         "workload": 7,

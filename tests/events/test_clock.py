@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the kernel's clock to the time of day."""
 
+import time
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -57,8 +58,6 @@ def test_the_text_says_the_same_as_the_number(nanoseconds):
 
 def test_the_real_clocks_agree_with_the_time_of_day():
     clock = Clock()
-    import time
-
     before = time.time_ns()
     now = clock.unix(time.clock_gettime_ns(time.CLOCK_BOOTTIME))[0]
     after = time.time_ns()

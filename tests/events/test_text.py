@@ -12,7 +12,9 @@ hostile = st.lists(
     st.one_of(
         st.binary(max_size=4),
         st.text(max_size=4).map(lambda text: text.encode(errors="replace")),
-        st.sampled_from([b"\\", b"\\x", b"\\x41", b"\\\\", b"\n", b"\x1b[31m", b"\xe2\x80\xae", b'"', b"\xed\xa0\x80"]),
+        st.sampled_from(
+            [b"\\", b"\\x", b"\\x41", b"\\\\", b"\n", b"\x1b[31m", b"\xe2\x80\xae", b'"', b"\xed\xa0\x80"]
+        ),
     ),
     max_size=12,
 ).map(b"".join)
