@@ -222,9 +222,7 @@ class Precedence:
         """The rule that names the fewest objects; of several, the first in canonical order."""
         if len(rules) == 1:
             return rules[0]
-        return min(
-            rule for rule in rules if not any(self._strictly_narrower(other, rule) for other in rules)
-        )
+        return min(rule for rule in rules if not any(self._strictly_narrower(other, rule) for other in rules))
 
     def _strictly_narrower(self, rule: int, other: int) -> bool:
         return rule != other and self._inside(rule, other) and not self._inside(other, rule)
