@@ -3,9 +3,9 @@
 
     run_tests.py [--quick]        --quick leaves out everything that boots a machine
 
-Nothing stops at the first failure, because one run should tell all. The last line has the totals of all runs, in
-pytest's words; the status is 0 only if every check passed, every run ended by itself and no test failed. A lost
-virtual machine is reported as such and not as a failed test.
+Nothing stops at the first failure, because one run should tell all. The last line has the totals of all runs,
+in pytest's words; the status is 0 only if every check passed, every run ended by itself and no test failed. A
+lost virtual machine is reported as such and not as a failed test.
 """
 
 import argparse

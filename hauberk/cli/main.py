@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `hauberk` command. Each command lives in a file of its own and is imported when it is called.
 
-So `hauberk version` does not pay for pydantic, and `hauberk lab` works where the kernel extension does not load.
+So `hauberk version` does not pay for pydantic, and `hauberk lab` works where the kernel's door is shut.
 """
 
 import importlib
@@ -42,7 +42,7 @@ def version() -> None:
 
 
 def main() -> None:
-    """The entry point. What Hauberk raises on purpose is told in a line with its remedy; the rest is a defect."""
+    """The entry point. What Hauberk raises on purpose is told with its remedy; the rest is a defect."""
     try:
         hauberk(prog_name="hauberk")
     except HauberkError as error:
