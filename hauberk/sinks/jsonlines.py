@@ -6,9 +6,10 @@ kernel promises that only up to PIPE_BUF bytes, so there a batch is several writ
 kept in bounded memory and tried again; what does not fit there is dropped, newest first, counted, and told
 once in loud words. When writing works again, a line of type `SystemEvent` marks the gap.
 
-A disk that fills up in the middle of a line leaves a torn one. It is completed if nothing was appended since,
-else it is ended and written again in full. A file that was removed or renamed (log rotation) is made anew
-under its name.
+A disk that fills up in the middle of a line leaves a torn one. It is completed if nothing was appended
+since, else written again in full. Somebody else's torn line is ended first; if that somebody was only slow,
+an empty line is what remains of it. A file that was removed or renamed (log rotation) is made anew under its
+name.
 """
 
 import errno
@@ -218,11 +219,19 @@ class JsonLines:
     def _ends_whole(self, *, unless: bool) -> bool:
         """Whether the file is empty or ends with a line feed. If it cannot be read (standard output), not
         `unless`."""
-        size = os.fstat(self._fd).st_size
-        try:
-            return size == 0 or os.pread(self._fd, 1, size - 1) == b"\n"
-        except OSError:
-            return not unless
+        before = -1
+        while True:
+            size = os.fstat(self._fd).st_size
+            try:
+                if size == 0 or os.pread(self._fd, 1, size - 1) == b"\n":
+                    return True
+            except OSError:
+                return not unless
+            if size == before:
+                return False
+            # Another writer may be in the middle of its write, which shows page by page.
+            before = size
+            time.sleep(0.01)
 
     def _piece_end(self, begin: int) -> int:
         """How far one write goes: everything, but on a pipe the whole lines that fit in PIPE_BUF."""
@@ -254,11 +263,11 @@ class JsonLines:
             )
 
     def _trim(self) -> None:
-        """Drop what exceeds the memory, but never the line that is half written."""
+        """Drop what exceeds the memory, but never a line that is half written or marks a gap."""
         if len(self._pending) <= self._memory:
             return
         keep = self._pending.rfind(b"\n", 0, self._memory) + 1
-        if self._torn and not keep:
+        if not keep and (self._torn or self._marked):
             keep = self._pending.find(b"\n") + 1
         dropped = self._pending.count(b"\n", keep)
         self._pending = self._pending[:keep]
