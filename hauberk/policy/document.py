@@ -167,6 +167,8 @@ def _syntax_error(error: yaml.MarkedYAMLError, data: bytes) -> DocumentError:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     problem = f"{error.problem or 'unreadable'}{f' {error.context}' if error.context else ''}"
+    if error.context_mark is not None and error.context_mark.line + 1 != line:
+        problem += f" that begins on line {error.context_mark.line + 1}"
     written = _line(data, line)
     here = written[column - 1 : column]
     hint = ""
