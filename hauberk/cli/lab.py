@@ -32,10 +32,14 @@ def lab() -> None:
 
 @lab.command()
 @click.option("--kernel", default=hauberk.lab.DEFAULT_SERIES, show_default=True, metavar="6.1|6.12|PATH",
-              help="A series of Debian's kernels, fetched once, or the path of an image with its modules.")  # fmt: skip
-@click.option("--icount", is_flag=True, help="Let guest time count instructions, a nanosecond each (for benchmarks).")
+              help="A series of Debian's kernels, fetched once, or the path of an image.")  # fmt: skip
+@click.option(
+    "--icount", is_flag=True, help="Let guest time count instructions, a nanosecond each (for benchmarks)."
+)
 @click.option("--memory", default="2G", show_default=True, metavar="SIZE", help="The machine's memory.")
-@click.option("--append", default="", metavar="ARGS", help="More arguments for the kernel, such as lsm=capability,bpf.")
+@click.option(
+    "--append", default="", metavar="ARGS", help="More arguments for the kernel, such as lsm=capability,bpf."
+)
 @click.option("--writable", multiple=True, metavar="DIR", type=click.Path(path_type=Path),
               help="Keep what is written below DIR. May be given several times.")  # fmt: skip
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -44,9 +48,9 @@ def run(
 ) -> None:
     """Run COMMAND as root in the machine and exit with its status.
 
-    The machine sees this one's files, and everything it writes is thrown away. /run and /tmp start empty (/tmp only if
-    the current directory is not below it) and the network is loopback. Status 125 with a message means that the
-    machine was lost, not that the command failed.
+    The machine sees this one's files, and everything it writes is thrown away. /run and /tmp start empty
+    (/tmp only if the current directory is not below it) and the network is loopback. Status 125 with a
+    message means that the machine was lost, not that the command failed.
 
     \b
     Examples:
@@ -54,7 +58,9 @@ def run(
       hauberk lab run --kernel 6.1 -- bash
       hauberk lab run --writable . -- make bench
     """
-    options = hauberk.lab.Options(kernel=kernel, icount=icount, memory=memory, append=append, writable=writable)
+    options = hauberk.lab.Options(
+        kernel=kernel, icount=icount, memory=memory, append=append, writable=writable
+    )
     try:
         status = hauberk.lab.run(command, options, progress=progress)
     except hauberk.lab.Interrupted as error:

@@ -112,7 +112,7 @@ def start(
     argv: Sequence[str],
     options: Options,
     *,
-    stdin: int | None,
+    stdin: int,
     stdout: Sink,
     stderr: Sink,
     size: tuple[int, int] | None,

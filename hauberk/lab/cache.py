@@ -6,6 +6,7 @@ an interrupted download leaves nothing that looks finished and two runs do not f
 """
 
 import fcntl
+import glob
 import os
 import shutil
 import tempfile
@@ -39,6 +40,8 @@ def make_entry(entry: Path, fill: Callable[[Path], None]) -> Path:
     if entry.is_dir():
         return entry
     entry.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in entry.parent.glob(f".{glob.escape(entry.name)}.*"):
+        shutil.rmtree(leftover)  # of somebody who was killed: the lock is ours
     scratch = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=entry.parent))
     try:
         scratch.chmod(0o755)

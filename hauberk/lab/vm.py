@@ -58,9 +58,11 @@ class Session:
         self._signals: deque[float] = deque(maxlen=INSISTENT)
 
     def run(
-        self, stdin: int | None, stdout: Sink, stderr: Sink, on_ready: Callable[[], object], tty: bool
+        self, stdin: int, stdout: Sink, stderr: Sink, on_ready: Callable[[], object], signals: int | None
     ) -> int:
         """Carry the streams until the command has ended, and return its status.
+
+        `signals` is a descriptor on which the numbers of caught signals come.
 
         Signals are the command's, but those during the boot raise Interrupted, as does the third within
         seconds: the guest may no longer be able to listen. Raises LostVMError.
@@ -73,16 +75,13 @@ class Session:
         }
         self._on_ready = on_ready
         pidfd = os.pidfd_open(self._process.pid)
-        with self._selector, closing_fd(pidfd), caught_signals(tty) as signals:
+        with self._selector, closing_fd(pidfd):
             self._selector.register(pidfd, selectors.EVENT_READ, "end")
             for name in sinks:
                 self._selector.register(self._ends[name], selectors.EVENT_READ, name)
             if signals is not None:
                 self._selector.register(signals, selectors.EVENT_READ, "signals")
-            if stdin is None:
-                self._ends["stdin"].shutdown(socket.SHUT_WR)
-            else:
-                self._selector.register(stdin, selectors.EVENT_READ, "input")
+            self._selector.register(stdin, selectors.EVENT_READ, "input")
             sign = time.monotonic()
             while self._status is None:
                 left = None if self._ready else sign + BOOT_SILENCE_SECONDS - time.monotonic()
@@ -197,22 +196,23 @@ class Session:
             # Only this direction: closing both would make QEMU drop what it has not read yet.
             self._ends["stdin"].shutdown(socket.SHUT_WR)
 
-    def _send_input(self, descriptor: int | None) -> None:
+    def _send_input(self, descriptor: int) -> None:
         end = self._ends["stdin"]
+        closed = False
         try:
             self._pending = self._pending[end.send(self._pending) :]
         except BlockingIOError:
             pass
         except BrokenPipeError:
             self._pending = b""
-            descriptor = None
+            closed = True
         waiting = end in self._selector.get_map()
         if self._pending and not waiting:
             self._selector.register(end, selectors.EVENT_WRITE, "output")
         elif not self._pending:
             if waiting:
                 self._selector.unregister(end)
-            if descriptor is not None:
+            if not closed:
                 self._selector.register(descriptor, selectors.EVENT_READ, "input")
 
 
@@ -220,7 +220,7 @@ def boot(
     machine: Callable[[Mapping[str, int], Path], Machine],
     initrd: Sequence[bytes],
     *,
-    stdin: int | None,
+    stdin: int,
     stdout: Sink,
     stderr: Sink,
     on_ready: Callable[[], object],
@@ -229,11 +229,12 @@ def boot(
     """Start the machine that `machine` describes, given its channels and initial file system, and run it to
     its end.
 
-    `stdin` is a descriptor to read from, None for an empty input. `on_ready` is called when the command is
+    `stdin` is a descriptor to read from. `on_ready` is called when the command is
     about to start. Returns the command's status; raises as `Session.run` does. On return the machine is gone.
     """
     qemu = find_qemu()
     with ExitStack() as stack:
+        signals = stack.enter_context(caught_signals(tty))
         # In memory, so that nothing is left behind however this process ends.
         image = stack.enter_context(os.fdopen(os.memfd_create("initrd"), "wb"))
         image.writelines(initrd)
@@ -264,7 +265,7 @@ def boot(
         stack.callback(process.kill)
         for end in theirs.values():
             end.close()
-        return Session(process, ours).run(stdin, stdout, stderr, on_ready, tty)
+        return Session(process, ours).run(stdin, stdout, stderr, on_ready, signals)
 
 
 @contextmanager
