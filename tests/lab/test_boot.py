@@ -162,7 +162,7 @@ def test_a_machine_that_cannot_be_made_says_why() -> None:
 
 
 def test_time_counts_instructions_when_asked_to() -> None:
-    """A loop takes the same guest time whenever it runs, to three thousandths; by a real clock it does not."""
+    """A loop takes the same guest time whenever it runs, but for a hair; by a real clock it does not."""
     script = (
         "import time\n"
         "def once():\n"

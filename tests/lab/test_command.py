@@ -41,10 +41,9 @@ def invoke(
 def test_the_options_reach_the_lab_and_the_commands_own_options_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run, status, _ = invoke(
-        monkeypatch, 3, *["--kernel", "6.1", "--icount", "--memory", "1G", "--append", "lsm=bpf"], "--writable", "a b",
-        "--writable", "c", "--", "ls", "--memory", "-l",
-    )  # fmt: skip
+    options = ["--kernel", "6.1", "--icount", "--memory", "1G", "--append", "lsm=bpf"]
+    directories = ["--writable", "a b", "--writable", "c"]
+    run, status, _ = invoke(monkeypatch, 3, *options, *directories, "--", "ls", "--memory", "-l")
     assert status == 3
     assert list(run.argv) == ["ls", "--memory", "-l"]
     assert run.options == hauberk.lab.Options("6.1", True, "1G", "lsm=bpf", (Path("a b"), Path("c")))
