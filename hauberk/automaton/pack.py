@@ -2,17 +2,21 @@
 """Automata, laid out as the image that the kernel walks.
 
 The image is made of little-endian slots of 8 bytes. A row at the byte offset R owns the slot at R (low half: what the
-state accepts, high half: where every byte leads that has no edge) and for each edge the slot at R + 8 * symbol (low half:
-R, high half: where it leads). So one load and one comparison tell whether a slot is this row's. Rows lie in each other's
-gaps (row displacement). What is led to is a *reference*: a row's offset, with bit 0 set if the state is absorbing, so that
-the walk can stop there.
+state accepts, high half: where every byte leads that has no edge) and for each edge the slot at R + 8 * symbol
+(low half: R, high half: where it leads). So one load and one comparison tell whether a slot is this row's. Rows lie in
+each other's gaps (row displacement). What is led to is a *reference*: a row's offset, with bit 0 set if the state is
+absorbing, so that the walk can stop there.
+
+Rows are placed in the order in which the automaton was made, each at the first offset at which it fits: the states of
+one path lie close to each other.
 """
 
 import sys
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from hauberk.automaton.dfa import Automaton
+from hauberk.automaton.compile import Tables
 from hauberk.automaton.errors import AutomatonError
 
 SLOT = 8
@@ -20,30 +24,37 @@ MAX_BYTE = 255
 MAX_IMAGE = 1 << 32
 """What a reference of 32 bits can address."""
 
+# How many slots behind the last row placed a gap is still tried. A row with a single edge, by far the most common, has
+# its two slots closer together than that.
+_BEHIND = 192
+# Slots by which a layout grows.
+_GROWTH = 1 << 16
+
 
 class ImageTooLargeError(AutomatonError):
     """The image would not be addressable by a reference of 32 bits."""
 
 
 class TableBuilder:
-    """An image whose first byte will lie at the offset `base` of the arena; all offsets taken and given are the arena's.
+    """An image whose first byte will lie at the offset `base` of the arena; all offsets taken and given are the
+    arena's.
 
-    Accept words must have bit 0 set, which tells them from a row's offset. A row may be asked for the symbols up to 255,
-    and for those up to the greatest of its own edges.
+    Accept words must have bit 0 set, which tells them from a row's offset. A row may be asked for the symbols up to
+    255, and for those up to the greatest of its own edges. Nothing but the order of the calls decides on the layout.
     """
 
     def __init__(self, base: int = 0) -> None:
         if base % SLOT:
             raise ValueError("base must be a multiple of 8")
         self._base = base
-        self._slots = _Slots()
         # Two words a slot: low half, high half.
         self._words = array("I")
+        # An unused slot would pass for an edge of a row at offset 0.
+        self._gaps = _Gaps(floor=0 if base else 1)
+        # One beyond the last slot that a lookup can touch.
+        self._reach = 0
         self._rows: dict[tuple[int, int, tuple[tuple[int, int], ...]], int] = {}
         self._absorbing: dict[int, int] = {}
-        if base == 0:
-            # An unused slot would pass for an edge of a row at offset 0.
-            self._slots.reserve(1)
 
     def add_row(self, accept: int, default: int, edges: Mapping[int, int]) -> int:
         """Add a row and return its offset, which is also the reference to it. Equal rows are added once.
@@ -53,12 +64,11 @@ class TableBuilder:
         _check_accept(accept)
         key = (accept, default, tuple(sorted(edges.items())))
         if key not in self._rows:
-            symbols = tuple(c for c, _ in key[2])
-            if symbols and symbols[0] < 1:
-                raise ValueError("symbols begin at 1")
-            (slot,) = self._slots.place(symbols, 1)
-            self._grow()
+            highest = key[2][-1][0] if edges else 0
+            slot = self._gaps.place(tuple(symbol for symbol, _ in key[2]), _mask(edges))
             row = self._offset(slot)
+            self._extend(slot + highest + 1)
+            self._look(slot + max(highest, MAX_BYTE))
             self._fill(slot, accept, default)
             for symbol, to in key[2]:
                 self._fill(slot + symbol, row, to)
@@ -66,52 +76,58 @@ class TableBuilder:
         return self._rows[key]
 
     def add_automaton(self, automaton: Automaton, accept_words: Callable[[int], int] | Sequence[int]) -> int:
-        """Add all states and return the reference to the start.
+        """Add all states and return the reference to the start. `accept_words` gives the accept word of each state.
 
-        `accept_words` gives the accept word of each state.
+        Absorbing states with equal accept words share one row, also with those of automata added before.
         """
         t = automaton.tables
-        n = len(automaton)
-        words = array("I", map(accept_words, range(n)) if callable(accept_words) else accept_words)
-        if len(words) != n:
+        accepts = array("I", map(accept_words, range(len(automaton))) if callable(accept_words) else accept_words)
+        if len(accepts) != len(automaton):
             raise ValueError("one accept word for each state is wanted")
-        groups: dict[bytes, list[int]] = {}
-        references = array("I", bytes(4 * n))
-        for state, (first, count) in enumerate(zip(t.first, t.count, strict=True)):
-            _check_accept(words[state])
-            if not count and t.default[state] == state:
-                references[state] = self._absorbing_row(words[state])
-            else:
-                groups.setdefault(bytes(t.symbols[first : first + count]), []).append(state)
-        # The rows with most edges are the hardest to place.
-        for symbols in sorted(groups, key=lambda s: (-len(s), s)):
-            states = groups[symbols]
-            for state, slot in zip(states, self._slots.place(tuple(symbols), len(states)), strict=True):
-                references[state] = self._offset(slot)
-        self._grow()
-        for symbols, states in groups.items():
-            for state in states:
-                row = references[state]
-                slot = (row - self._base) // SLOT
-                self._fill(slot, words[state], references[t.default[state]])
-                for at, symbol in enumerate(symbols, t.first[state]):
-                    self._fill(slot + symbol, row, references[t.targets[at]])
+        _check_accept(min(map((1).__and__, accepts)))
+        # 0 for a state that has no row yet.
+        references = array("I", bytes(4 * len(accepts)))
+        absorbing: dict[int, int] = {}
+        known = set(self._absorbing)
+        state = t.count.find(0)
+        while state >= 0:
+            if t.default[state] == state:
+                word = absorbing[state] = accepts[state]
+                references[state] = word in known
+                known.add(word)
+            state = t.count.find(0, state + 1)
+        self._gaps.leave(len(self._words) // 2)
+        begin = self._gaps.floor
+        low, source = _lay_out(t, accepts, references, self._offset(0), self._gaps)
+        for state, word in absorbing.items():
+            references[state] = self._absorbing.setdefault(word, references[state] | 1)
+        self._extend(begin + len(low))
+        self._look(begin + len(low) - 1 + MAX_BYTE)
+        self._words[2 * begin :: 2] = low
+        # What `source` numbers: nothing, the states' defaults, the targets.
+        leads_to = array("I", [0])
+        leads_to.extend(map(references.__getitem__, t.default))
+        leads_to.extend(map(references.__getitem__, t.targets))
+        self._words[2 * begin + 1 :: 2] = array("I", map(leads_to.__getitem__, source))
         return references[automaton.start]
 
     def add_block(self, data: bytes) -> int:
         """Add bytes as they are and return the offset of the first, a multiple of 8."""
-        length = -(-len(data) // SLOT)
-        slot = self._slots.reserve(length)
-        self._grow()
-        block = array("I", data.ljust(length * SLOT, b"\0"))
+        # No row may reach into the block, where anything could look like one of its edges.
+        self._extend(self._reach)
+        slot = len(self._words) // 2
+        block = array("I", data + bytes(-len(data) % SLOT))
         if sys.byteorder == "big":
             block.byteswap()
-        self._words[2 * slot : 2 * (slot + length)] = block
+        self._words.extend(block)
+        self._gaps.leave(len(self._words) // 2)
+        self._look(len(self._words) // 2 - 1)
         return self._offset(slot)
 
     def image(self) -> bytes:
         """The image so far, so long that no lookup of a row in it reaches beyond it."""
-        words = self._words + array("I", bytes(SLOT * (self._slots.reach - len(self._words) // 2)))
+        words = self._words[:]
+        words.frombytes(bytes(SLOT * self._reach - 4 * len(words)))
         if sys.byteorder == "big":
             words.byteswap()
         return words.tobytes()
@@ -123,21 +139,48 @@ class TableBuilder:
         self._words[2 * slot] = low
         self._words[2 * slot + 1] = high
 
-    def _grow(self) -> None:
-        if self._offset(self._slots.reach) > MAX_IMAGE:
-            raise ImageTooLargeError("the tables would be larger than 4 GiB", "split the rules among workloads")
-        missing = self._slots.end - len(self._words) // 2
-        if missing > 0:
-            self._words.frombytes(bytes(SLOT * missing))
+    def _extend(self, slots: int) -> None:
+        """Let there be at least so many slots."""
+        self._words.frombytes(bytes(max(0, SLOT * slots - 4 * len(self._words))))
+        self._look(slots - 1)
 
-    def _absorbing_row(self, accept: int) -> int:
-        if accept not in self._absorbing:
-            (slot,) = self._slots.place((), 1)
-            self._grow()
-            reference = self._offset(slot) | 1
-            self._fill(slot, accept, reference)
-            self._absorbing[accept] = reference
-        return self._absorbing[accept]
+    def _look(self, slot: int) -> None:
+        """Take note that `slot` may be looked at."""
+        self._reach = max(self._reach, slot + 1)
+        if self._offset(self._reach) > MAX_IMAGE:
+            raise ImageTooLargeError("the tables would be larger than 4 GiB", "split the rules among workloads")
+
+
+class _Gaps:
+    """The slots that are free, near the end of those in use: the others are not worth a search."""
+
+    __slots__ = ("floor", "taken")
+
+    def __init__(self, floor: int) -> None:
+        # Nothing is placed before `floor`; the bits of `taken` are the slots from there.
+        self.floor = floor
+        self.taken = 0
+
+    def leave(self, slot: int) -> None:
+        """Place nothing before `slot` any more."""
+        self.floor = max(self.floor, slot)
+        self.taken = 0
+
+    def place(self, symbols: Iterable[int], mask: int) -> int:
+        """Take the slots of a row with edges by `symbols`, of which bit 0 and the symbols are set in `mask`; the first one
+        that fits is returned."""
+        barred = taken = self.taken
+        for symbol in symbols:
+            barred |= taken >> symbol
+        # The lowest bit that is not set.
+        at = (~barred & (barred + 1)).bit_length() - 1
+        taken |= mask << at
+        slot = self.floor + at
+        if at > _BEHIND:
+            self.floor = slot - _BEHIND
+            taken >>= at - _BEHIND
+        self.taken = taken
+        return slot
 
 
 def _check_accept(accept: int) -> None:
@@ -145,78 +188,49 @@ def _check_accept(accept: int) -> None:
         raise ValueError("an accept word has bit 0 set")
 
 
-_WINDOW = 4096
-_ALL = (1 << _WINDOW) - 1
-_AHEAD = (1 << (MAX_BYTE + 1)) - 1
+def _mask(symbols: Iterable[int]) -> int:
+    mask = 1
+    for symbol in symbols:
+        mask |= 1 << symbol
+    return mask
 
 
-class _Slots:
-    """Which slots are taken. Free ones are kept as bits of large integers, one for each window of slots: a few shifts and
-    conjunctions find all places of a window at which a row fits."""
+def _lay_out(
+    t: Tables, accepts: "array[int]", references: "array[int]", origin: int, gaps: _Gaps
+) -> "tuple[array[int], array[int]]":
+    """Place the rows of all states without a reference into `gaps`, where all is free, and note their references.
 
-    def __init__(self) -> None:
-        self._free: list[int] = []
-        # All windows before this one are nearly full.
-        self._first = 0
-        # One beyond the last slot taken, and beyond the last that a lookup can touch.
-        self.end = 0
-        self.reach = 0
-
-    def place(self, symbols: tuple[int, ...], count: int) -> list[int]:
-        """Take the slots for `count` rows with the given edges, and return where the rows begin."""
-        if symbols and symbols[-1] > MAX_BYTE:
-            width = symbols[-1] + 1
-            found = [self.reserve(width) for _ in range(count)]
-            self.reach = max(self.reach, self.end)
-            return found
-        offsets = (0, *symbols)
-        own = sum(1 << c for c in offsets)
-        # Bit 255 + d: a row at p forbids one at p + d, for one of its slots would be the other's.
-        forbids = 0
-        for c in offsets:
-            forbids |= own << (MAX_BYTE - c)
-        found = []
-        window = self._first
-        while len(found) < count:
-            while len(self._free) < window + 2:
-                self._free.append(_ALL)
-            free = self._free[window] | (self._free[window + 1] & _AHEAD) << _WINDOW
-            fits = free & _ALL
-            for c in symbols:
-                fits &= free >> c
-            begin = window * _WINDOW
-            rows = 0
-            wanted = count - len(found)
-            while fits and wanted:
-                row = fits & -fits
-                at = row.bit_length() - 1
-                rows |= row
-                fits &= ~(forbids << at >> MAX_BYTE)
-                found.append(begin + at)
-                wanted -= 1
-            if rows:
-                taken = 0
-                for c in offsets:
-                    taken |= rows << c
-                self._free[window] &= ~taken
-                self._free[window + 1] &= ~(taken >> _WINDOW)
-                self.end = max(self.end, begin + taken.bit_length())
-                self.reach = max(self.reach, found[-1] + MAX_BYTE + 1)
-            window += 1
-        while self._free[self._first].bit_count() < _WINDOW // 32:
-            self._first += 1
-        return found
-
-    def reserve(self, count: int) -> int:
-        """Take `count` slots in a row, beyond the reach of every row so far, and return the first."""
-        begin = max(self.end, self.reach)
-        last = (begin + count) // _WINDOW
-        while len(self._free) < last + 2:
-            self._free.append(_ALL)
-        # What lies before may not be taken either: a row there would reach into these slots.
-        self._first = last
-        for window in range(last):
-            self._free[window] = 0
-        self._free[last] &= _ALL << (begin + count) % _WINDOW & _ALL
-        self.end = self.reach = begin + count
-        return begin
+    Slot 0 is at the offset `origin`. Returns, for the slots from the first free one, the low half, and where the high
+    half comes from: 1 + s for the default of state s, 1 + states + i for the target i, 0 for a slot that is free.
+    """
+    begin = gaps.floor
+    origin += SLOT * begin
+    low = array("I")
+    source = array("I")
+    room = end = 0
+    edges = 1 + len(accepts)
+    # By symbols; one lookup is much cheaper than making it anew.
+    masks: dict[bytes, int] = {}
+    for state, (first, count) in enumerate(zip(t.first, t.count, strict=True)):
+        if references[state]:
+            continue
+        symbols = bytes(t.symbols[first : first + count])
+        mask = masks.get(symbols) or masks.setdefault(symbols, _mask(symbols))
+        slot = gaps.place(symbols, mask) - begin
+        if slot >= room:
+            room = len(low) + _GROWTH - MAX_BYTE
+            low.frombytes(bytes(4 * _GROWTH))
+            source.frombytes(bytes(4 * _GROWTH))
+        reference = origin + SLOT * slot
+        low[slot] = accepts[state]
+        source[slot] = 1 + state
+        references[state] = reference
+        edge = edges + first
+        for symbol in symbols:
+            low[slot + symbol] = reference
+            source[slot + symbol] = edge
+            edge += 1
+        if slot + mask.bit_length() > end:
+            end = slot + mask.bit_length()
+    del low[end:], source[end:]
+    return low, source
