@@ -6,9 +6,14 @@ clients expect. What Hauberk knows beyond that stands in one nested object, `Hau
 ignore. `translate` says how the values are chosen.
 """
 
+from typing import Final
+
 import msgspec
 
 from hauberk.events.identity import PodOwner
+
+LOG_TYPES: Final = ("ContainerLog", "HostLog")
+"""`Type` of a Log; an Alert has others."""
 
 
 class ExecContext(msgspec.Struct, frozen=True, gc=False):
@@ -96,9 +101,11 @@ class Alert(_Event, kw_only=True):
     Hauberk: Extras
 
 
-def parse_alert(line: bytes | str) -> Alert:
-    """Read back one alert from its JSON. Raises `msgspec.DecodeError` if it is none."""
-    return _ALERTS.decode(line)
+_ALERTS: Final = msgspec.json.Decoder(Alert)
+_LOGS: Final = msgspec.json.Decoder(Log)
 
 
-_ALERTS = msgspec.json.Decoder(Alert)
+def parse_event(line: bytes | str) -> Alert | Log:
+    """Read back an event from its JSON. Raises `msgspec.DecodeError` if it is none."""
+    event = _ALERTS.decode(line)
+    return _LOGS.decode(line) if event.Type in LOG_TYPES else event

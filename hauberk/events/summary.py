@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What has happened so far, by policy and rule: for the last words of a run and for a live table.
 
-Fed by a pipeline, or from alerts read back from a file (`alert.parse_alert`).
+Fed by a pipeline, or from alerts read back from a file (`alert.parse_event`).
 """
 
 from collections.abc import Iterable

@@ -21,7 +21,7 @@ from copy import copy
 from typing import Final
 
 from hauberk.events import names
-from hauberk.events.alert import Alert, ExecContext, Extras, Log
+from hauberk.events.alert import LOG_TYPES, Alert, ExecContext, Extras, Log
 from hauberk.events.clock import Clock
 from hauberk.events.identity import WorkloadIdentity
 from hauberk.events.record import NO_OWNER, Call, Record
@@ -143,7 +143,7 @@ class Translator:
             self._decide(event, record, is_host=identity.is_host)
         else:
             event = Log(PPID=0, UID=0, Hauberk=Extras())
-            event.Type = "HostLog" if identity.is_host else "ContainerLog"
+            event.Type = LOG_TYPES[identity.is_host]
         event.Hauberk.Call = _CALL_NAMES[Call(record.call)]
         event.Operation = names.OPERATIONS[record.section]
         event.Result = "Permission denied" if record.verdict == Verdict.REFUSE else "Passed"

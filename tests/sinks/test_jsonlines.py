@@ -55,6 +55,18 @@ def test_each_alert_is_one_line(tmp_path):
     assert sink.lost == 0
 
 
+def test_a_batch_is_one_write_however_large(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        os, "write", lambda fd, data, write=os.write: written.append(len(data)) or write(fd, data)
+    )
+    sink = JsonLines(str(tmp_path / "alerts"))
+    sink.write([make_alert(number, size=1000) for number in range(256)])
+    assert len(written) == 1
+    sink.close()
+    assert numbers(tmp_path / "alerts") == list(range(256))
+
+
 def test_a_new_file_is_for_its_owner_only(tmp_path):
     JsonLines(str(tmp_path / "alerts")).close()
     assert (tmp_path / "alerts").stat().st_mode & 0o777 == 0o600
