@@ -4,15 +4,12 @@
 import os
 import re
 import socket
-from pathlib import Path
 
 import pytest
 
 from hauberk.events import names
 from hauberk.events.record import Call
 from hauberk.policy.fields import CAPABILITIES
-
-ABI = Path(__file__).parents[2] / "hauberk/bpf/abi.h"
 
 
 @pytest.mark.parametrize(
@@ -90,13 +87,6 @@ def test_every_call_that_is_an_access_has_a_name_of_its_own():
     data = [names.data(call, (0, 0, 0, 0)) for call in Call if call != Call.ENDED]
     assert len(set(data)) == len(data)
     assert all(re.fullmatch(r"lsm=[A-Z_]+( .*)?", each) for each in data)
-
-
-def test_calls_have_the_numbers_of_the_kernel_programs():
-    body = re.search(r"enum hb_call \{(.*?)\};", ABI.read_text(), re.S)
-    assert body
-    found = re.findall(r"HB_CALL_(\w+)", body[1])
-    assert [(call.name, call.value) for call in Call] == [(name, at + 1) for at, name in enumerate(found)]
 
 
 def test_event_data_holds_the_words_that_have_a_value():
