@@ -121,7 +121,11 @@ _REASONS = (
     ),
     _Reason(
         "bpf",
-        lambda seen: seen.bpf_error not in (0, errno.ENOSYS) and not _missing_capabilities(seen),
+        lambda seen: (
+            seen.bpf_error not in (0, errno.ENOSYS)
+            and seen.initial_user_namespace
+            and not _missing_capabilities(seen)
+        ),
         lambda seen: f"bpf() is refused here: {explain(seen.bpf_error)}",
         lambda seen: "look for a seccomp filter of the container or the service",
     ),
@@ -151,7 +155,11 @@ _REASONS = (
     ),
     _Reason(
         "lockdown",
-        lambda seen: seen.load_error == errno.EPERM and seen.lockdown in ("integrity", "confidentiality"),
+        # EINVAL is how the verifier says that a helper is closed to the program.
+        lambda seen: (
+            seen.load_error in (errno.EPERM, errno.EINVAL)
+            and seen.lockdown in ("integrity", "confidentiality")
+        ),
         lambda seen: f"the kernel is locked down ({seen.lockdown}) and refuses LSM programs",
         lambda seen: f"boot without lockdown= (and without Secure Boot where that sets it), {_WITHOUT_IT}",
     ),

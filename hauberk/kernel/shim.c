@@ -303,11 +303,27 @@ int shim_probe_filter(void)
 	return 0;
 }
 
+/*
+ * Reads kernel memory, as the real programs do: a kernel in lockdown's confidentiality mode takes LSM programs but
+ * refuses them that helper.
+ */
+static const struct bpf_insn read_kernel[] = {
+	{ .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8 },
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10 },
+	{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -8 },
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 8 },
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_3, .src_reg = BPF_REG_10 },
+	{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_read_kernel },
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+	{ .code = BPF_JMP | BPF_EXIT },
+};
+
 int shim_probe_lsm(uint32_t hook_btf_id)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_LSM_MAC, .attach_btf_id = hook_btf_id);
 
-	return bpf_prog_load(BPF_PROG_TYPE_LSM, "hb_probe", "GPL", return_zero, 2, &opts);
+	return bpf_prog_load(BPF_PROG_TYPE_LSM, "hb_probe", "GPL", read_kernel,
+			     sizeof(read_kernel) / sizeof(*read_kernel), &opts);
 }
 
 int shim_probe_attach(int prog_fd)

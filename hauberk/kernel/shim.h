@@ -73,8 +73,7 @@ uint64_t shim_load_u64(const void *address);
 /* Loads a two-instruction socket filter and drops it: is bpf() open to us at all? 0 or -errno. */
 int shim_probe_filter(void);
 /*
- * Loads a two-instruction LSM program that permits, for the hook with this id in the kernel's BTF. Returns its fd or
- * -errno.
+ * Loads a small LSM program that permits, for the hook with this id in the kernel's BTF. Returns its fd or -errno.
  */
 int shim_probe_lsm(uint32_t hook_btf_id);
 /* Attaches a program loaded by shim_probe_lsm(). Returns the link's fd or -errno. */
