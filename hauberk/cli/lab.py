@@ -30,7 +30,7 @@ def lab() -> None:
     """A throwaway virtual machine with a kernel that has BPF LSM."""
 
 
-@lab.command()
+@lab.command(context_settings={"allow_interspersed_args": False})
 @click.option("--kernel", default=hauberk.lab.DEFAULT_SERIES, show_default=True, metavar="6.1|6.12|PATH",
               help="A series of Debian's kernels, fetched once, or the path of an image.")  # fmt: skip
 @click.option(
