@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From files to policies: every fault of every file at once, never a traceback, never more memory than
-stated.
-
-One file takes at most about 200 MiB while it is read (a file of the largest size, all of it values), most of
-which is free again afterwards; the policies of all files together have at most `MAX_TOTAL_NODES` values.
-"""
+"""From files to policies: every fault of every file at once, no traceback, no memory without bound."""
 
 from __future__ import annotations
 
@@ -38,6 +33,10 @@ MAX_TOTAL_NODES: Final = 1_000_000
 
 MAX_SHOWN_NAME: Final = 4096
 """Characters of a file's name that faults show."""
+
+MEMORY_BOUND_BYTES: Final = 128 * 1024 * 1024
+"""Most memory that reading one file takes, whatever is in it, on top of what the process had before. Policies
+of other files come on top: at most 500 bytes for each of their values, of which `MAX_TOTAL_NODES` are allowed."""
 
 STDIN: Final = "-"
 """The source that stands for standard input."""
@@ -84,6 +83,7 @@ class _Loader:
         self.policies: dict[tuple[str, str, str], Policy] = {}
         self.faults: list[Fault] = []
         self.warnings: list[Fault] = []
+        self.seen = 0
 
     def finish(self) -> Loaded:
         return Loaded(tuple(self.policies.values()), tuple(self.faults), tuple(self.warnings))
@@ -132,7 +132,7 @@ class _Loader:
 
     def text(self, data: bytes, name: str) -> None:
         report = Report(name)
-        documents = 0
+        self.seen = 0
 
         def complain(line: int, column: int, message: str, hint: str) -> None:
             report.fault(line, column, "", message, hint)
@@ -140,13 +140,12 @@ class _Loader:
         try:
             before = 0
             for node in read_documents(data, complain, self.budget):
-                documents += 1
                 # What was wrong with the document's text (a key that is there twice) counts against it.
                 self.document(node, report, report.fault_count == before)
                 before = report.fault_count
         except DocumentError as error:
             report.fault(error.line, error.column, "", error.message, error.remedy)
-        if not documents and not report.fault_count:
+        if not self.seen and not report.fault_count:
             report.fault(0, 0, "", "there is no policy in it")
         report.finish()
         self.faults += report.faults
@@ -169,6 +168,7 @@ class _Loader:
             self.policy(item, report, f"items[{index}].", clean)
 
     def policy(self, node: Node, report: Report, prefix: str, clean: bool) -> None:
+        self.seen += 1
         if not isinstance(node, Mapping):
             report.fault(
                 node.line,

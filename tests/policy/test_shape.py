@@ -74,7 +74,11 @@ def test_an_unknown_field_comes_with_the_nearest_one(
             "`presets` is a field of KubeArmorPolicy and KubeArmorClusterPolicy",
         ),
         ("kind: x", "KubeArmorPolicy", "`kind` belongs in the document itself"),
-        ("selector: {matchLabels: {}}", "KubeArmorClusterPolicy", "`matchLabels` is a field of KubeArmorPolicy"),
+        (
+            "selector: {matchLabels: {}}",
+            "KubeArmorClusterPolicy",
+            "`matchLabels` is a field of KubeArmorPolicy",
+        ),
         (
             "syscalls: {matchSyscalls: [{syscall: [open], action: Audit}]}",
             "KubeArmorPolicy",
