@@ -15,6 +15,8 @@ from hauberk.policy.degraded import Degradation, degradations
 from hauberk.policy.faults import Fault
 from hauberk.policy.load import Loaded, load
 from hauberk.policy.models import Policy
+from hauberk.rules.base import BASE_SET
+from hauberk.rules.reasons import show_target
 
 
 @click.group()
@@ -46,6 +48,32 @@ def check(sources: tuple[str, ...], as_json: bool) -> None:
         for line in describe(loaded):
             click.echo(line)
     sys.exit(1 if loaded.faults else 0)
+
+
+@policy.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def base(as_json: bool) -> None:
+    """Print the base set: what may be read under the posture `block` though no Allow rule names it.
+
+    It permits reading and nothing else, and any Block overrides it. Entries marked `own` are the asking
+    task's own, whatever their path.
+
+    \b
+    Examples:
+      hauberk policy base
+      hauberk policy base --json | jq -r '.[].target'
+    """
+    entries = [
+        {"target": show_target(entry.target), "purpose": entry.purpose, "own": entry.own}
+        for entry in BASE_SET
+    ]
+    if as_json:
+        click.echo(msgspec.json.encode(entries))
+        return
+    width = max(len(str(entry["target"])) for entry in entries)
+    for entry in entries:
+        own = " (own)" if entry["own"] else ""
+        click.echo(f"{entry['target']:<{width}}  {entry['purpose']}{own}")
 
 
 def as_data(loaded: Loaded) -> dict[str, Any]:

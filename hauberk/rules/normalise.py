@@ -124,7 +124,8 @@ class _Names:
         found: dict[bytes, None] = {}
         for path in paths:
             written = Exact(_bytes(path)).path
-            found.update(dict.fromkeys(self._note(written, self._resolve(written))))
+            real = self._resolve(written) if written.startswith(b"/") else written
+            found.update(dict.fromkeys(self._note(written, real)))
         return tuple(found)
 
     def of_pattern(self, pattern: Pattern) -> tuple[Pattern, ...]:
