@@ -30,7 +30,11 @@ enum hb_verdict {
 	HB_ALLOWED = 3, /* permitted because an Allow rule, or the base set, applies */
 };
 
-/* A cell holds a verdict in its two high bits and a rule index below. */
+/*
+ * A verdict word holds the verdict in its two high bits and a rule index below. A cell is an array of them, indexed by
+ * (fresh * 2 + (operation & 1)) * 4 + owner * 2 + terminal, or without the last two if they do not matter: the file automaton
+ * has cells for reads and writes, the exec automaton for running and mapping.
+ */
 #define HB_RULE_MASK 0x3fffffffu
 #define HB_RULE_POSTURE 0x3ffffff0u /* DefaultPosture */
 #define HB_RULE_UNKNOWN 0x3ffffff1u /* UnknownObject */
@@ -109,6 +113,14 @@ struct hb_label {
 	__u32 next_program; /* class of the program that an exec under way will run */
 };
 
+/* What the labelling iterator is to give, and what came of its last reading. */
+struct hb_labelling {
+	__u32 workload;
+	__u32 given;
+	__u32 kept; /* had a label already */
+	__u32 failed; /* no room */
+};
+
 /* One per workload, at the head of the arena; `table` and `generation` are switched by one 64-bit store. */
 struct hb_workload {
 	__u32 table; /* arena offset of its hb_table; 0: no rules */
@@ -120,14 +132,18 @@ struct hb_workload {
 #define HB_T_PROCESS 0x2u
 #define HB_T_NETWORK 0x4u
 #define HB_T_CAPABILITIES 0x8u
-#define HB_T_UNKNOWN_FILE 0x10u /* a file whose name cannot be built is refused */
-#define HB_T_UNKNOWN_EXEC 0x20u
-#define HB_T_BLOCKS 0x40u /* some Block speaks of paths */
-#define HB_T_ROOT_PLAIN 0x80u /* the root file system is visible from its own root, and only once */
+#define HB_T_BLOCKS 0x10u /* some Block speaks of paths */
+#define HB_T_ROOT_PLAIN 0x20u /* the root file system is visible from its own root, and only once */
+#define HB_T_OWN 0x40u /* against a posture, a task may read its own /proc entry and terminal */
 #define HB_T_SEE_PROCESS 0x100u /* permitted accesses are reported too */
 #define HB_T_SEE_FILE 0x200u
 #define HB_T_SEE_NETWORK 0x400u
 #define HB_T_SEE_CAPABILITIES 0x800u
+/* What cannot be named is refused; shifted by the operation. */
+#define HB_T_UNKNOWN_EXEC 0x1000u
+#define HB_T_UNKNOWN_MAP 0x2000u
+#define HB_T_UNKNOWN_READ 0x4000u
+#define HB_T_UNKNOWN_WRITE 0x8000u
 
 /* The head of a compiled rule set, in the arena. */
 struct hb_table {
@@ -135,13 +151,11 @@ struct hb_table {
 	__u32 root_dev; /* s_dev of the root file system, as the kernel encodes it: major << 20 | minor */
 	__u32 file_start; /* automaton state at the workload's "/" */
 	__u32 exec_start;
-	__u32 file_dead; /* accept word of a file that no rule names */
-	__u32 exec_dead;
 	__u32 network; /* arena offset of HB_SOCKET_KINDS accept words */
 	__u32 capabilities; /* arena offset of HB_CAPS accept words */
 };
 
-/* protocol kind (none, tcp, udp, icmp, icmpv6, sctp, dccp, packet) * 8 + type (1..6, 10 -> 7, other 0) */
+/* What rules can tell apart: protocol (other, tcp, udp, icmp, icmpv6, sctp, dccp, packet) * 8 + type (1 to 5, other 0) */
 #define HB_SOCKET_KINDS 64
 #define HB_CAPS 64
 
@@ -160,6 +174,7 @@ struct hb_mount {
 	__u32 file_state;
 	__u32 exec_state;
 	__u32 prefix; /* arena offset of the mount point's text: u32 length, then bytes */
+	__u32 next; /* if not 0: mounted there a second time too; the key is this table, dev ~0, ino `next` */
 };
 
 /* Counters, summed over the processors by the reader. */

@@ -21,3 +21,8 @@
 #include "hooks/capability.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Puts the types that user space checks into the object's BTF. */
+struct hb_event *layout_event;
+struct hb_workload *layout_workload;
+struct hb_table *layout_table;

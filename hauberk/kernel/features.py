@@ -8,7 +8,7 @@ can list `bpf` among its LSMs and still refuse. `diagnose()` explains, a pure fu
 
 import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -231,6 +231,11 @@ def observe() -> Observed:
         or _preempt_of_command_line(),
         bpffs=is_bpffs(BPFFS),
     )
+
+
+def available_hooks(hooks: Collection[str]) -> frozenset[str]:
+    """Those of these LSM hooks that this kernel has."""
+    return frozenset(_hook_ids(set(hooks)))
 
 
 def _hook_ids(hooks: set[str]) -> dict[str, int]:

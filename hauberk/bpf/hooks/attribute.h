@@ -19,30 +19,27 @@ static __noinline int change_attribute(struct dentry *d, u32 call)
 	 * overlayfs repeats the change on its upper layer, with the mounter's credentials, on a superblock that the workload
 	 * does not see: decided already, by the name in the overlay.
 	 */
-	if ((x.cell & HB_RULE_MASK) == HB_RULE_UNKNOWN && bpf_get_current_task_btf()->cred != bpf_get_current_task_btf()->real_cred)
+	if (RULE(x.word) == HB_RULE_UNKNOWN && bpf_get_current_task_btf()->cred != bpf_get_current_task_btf()->real_cred)
 		return 0;
 	return conclude(&v, &x);
 }
 
-/* chmod, chown and truncate have path hooks; what is left is utimes. */
-static __always_inline bool sets_times_only(struct iattr *attr)
-{
-	u32 valid = attr->ia_valid;
-
-	return (valid & (ATTR_ATIME | ATTR_MTIME)) && !(valid & (ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_SIZE));
-}
-
+/*
+ * chmod, chown and truncate have path hooks; what is left is utimes. The hook got a first argument more in 6.3 (an idmap), so
+ * the arguments are taken from the end.
+ */
 SEC("lsm/inode_setattr")
-int BPF_PROG(inode_setattr, void *idmap, struct dentry *dentry, struct iattr *attr)
+int inode_setattr(u64 *ctx)
 {
-	return sets_times_only(attr) ? change_attribute(dentry, HB_CALL_SETATTR) : 0;
-}
+	u64 count = bpf_get_func_arg_cnt(ctx), dentry = 0, attr = 0;
+	u32 valid;
 
-/* Until 6.3 the hook had no idmap (commit c1632a0f1120, "fs: port ->setattr() to pass mnt_idmap" and its series). */
-SEC("lsm/inode_setattr")
-int BPF_PROG(inode_setattr_compat, struct dentry *dentry, struct iattr *attr)
-{
-	return sets_times_only(attr) ? change_attribute(dentry, HB_CALL_SETATTR) : 0;
+	bpf_get_func_arg(ctx, count - 2, &dentry);
+	bpf_get_func_arg(ctx, count - 1, &attr);
+	valid = BPF_CORE_READ((struct iattr *)attr, ia_valid);
+	if (!(valid & (ATTR_ATIME | ATTR_MTIME)) || (valid & (ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_SIZE)))
+		return 0;
+	return change_attribute((struct dentry *)dentry, HB_CALL_SETATTR);
 }
 
 SEC("lsm/inode_setxattr")

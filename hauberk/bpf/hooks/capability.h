@@ -12,9 +12,9 @@ int BPF_PROG(capable, const struct cred *cred, void *user_ns, int cap, unsigned 
 		return 0;
 	x.owner = ~0u;
 	x.detail[0] = cap;
-	x.cell = weigh(&v, half_at(v.a, (u64)TABLE_FIELD(&v, capabilities) + (cap & (HB_CAPS - 1)) * 4), &x);
+	x.word = weigh(&v, half_at(v.a, (u64)TABLE_FIELD(&v, capabilities) + (cap & (HB_CAPS - 1)) * 4), &x, false);
 	/* a probe: the caller only asks, and does without */
 	if (opts & CAP_OPT_NOAUDIT)
-		return VERDICT(x.cell) == HB_REFUSE ? -EACCES : 0;
+		return VERDICT(x.word) == HB_REFUSE ? -EACCES : 0;
 	return conclude(&v, &x);
 }

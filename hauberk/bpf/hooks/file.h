@@ -5,7 +5,7 @@
  */
 #include "../lib/verdict.h"
 
-static __always_inline int open_as(struct file *file, u32 call)
+static __always_inline int open_as(struct file *file, u32 call, bool often)
 {
 	struct hb_access x = { .section = HB_FILE, .call = call };
 	u32 flags = file->f_flags, mode = file->f_mode;
@@ -25,18 +25,21 @@ static __always_inline int open_as(struct file *file, u32 call)
 		x.operations = 1u << HB_WRITE;
 	if ((mode & FMODE_READ) || !x.operations)
 		x.operations |= 1u << HB_READ;
-	judge(&v, &x, d, false);
+	if (often)
+		judge(&v, &x, d, false);
+	else
+		judge_slowly(&x, false);
 	return conclude(&v, &x);
 }
 
 SEC("lsm/file_open")
 int BPF_PROG(file_open, struct file *file)
 {
-	return open_as(file, HB_CALL_OPEN);
+	return open_as(file, HB_CALL_OPEN, true);
 }
 
 SEC("lsm/file_receive")
 int BPF_PROG(file_receive, struct file *file)
 {
-	return open_as(file, HB_CALL_RECEIVE);
+	return open_as(file, HB_CALL_RECEIVE, false);
 }

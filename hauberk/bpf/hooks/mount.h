@@ -9,7 +9,7 @@
 
 static __noinline int refuse_overlay(void)
 {
-	struct hb_access x = { .section = HB_FILE, .call = HB_CALL_MOUNT, .cell = CELL(HB_REFUSE, HB_RULE_MOVE) };
+	struct hb_access x = { .section = HB_FILE, .call = HB_CALL_MOUNT, .word = WORD(HB_REFUSE, HB_RULE_MOVE) };
 	struct hb_view v;
 
 	if (!begin(&v, &x, HB_T_BLOCKS))

@@ -108,7 +108,7 @@ static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, s
 {
 	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
 	struct hb_view v;
-	u32 cell;
+	u32 word;
 
 	if (!begin(&v, &x, HB_T_FILE | HB_T_SEE_FILE | HB_T_BLOCKS))
 		return 0;
@@ -116,12 +116,12 @@ static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, s
 	x.dentry = (u64)old;
 	x.owner = owner_at(old, old);
 	judge_slowly(&x, false);
-	cell = x.cell;
-	if (VERDICT(cell) != HB_REFUSE && (v.flags & HB_T_BLOCKS) &&
+	word = x.word;
+	if (VERDICT(word) != HB_REFUSE && (v.flags & HB_T_BLOCKS) &&
 	    (leaves_block(&v, &x, (u64)old, (u64)new, is_directory(old)) ||
 	     (exchange && leaves_block(&v, &x, (u64)new, (u64)old, is_directory(new)))))
-		cell = CELL(HB_REFUSE, HB_RULE_MOVE);
-	x.cell = cell;
+		word = WORD(HB_REFUSE, HB_RULE_MOVE);
+	x.word = word;
 	x.dentry = (u64)old;
 	x.other = (u64)new;
 	if (conclude(&v, &x))

@@ -13,7 +13,9 @@ enum protocol_kind {
 	KIND_PACKET,
 };
 
-/* The row of the network table: hauberk/rules/sockets.py has the same, and a test holds one against the other. */
+/*
+ * The row of the network table. A socket made with protocol 0 gets its type's only protocol: the same row before and after.
+ */
 static __always_inline u32 socket_kind(u32 family, u32 type, u32 protocol)
 {
 	u32 kind = KIND_OTHER;
@@ -33,19 +35,15 @@ static __always_inline u32 socket_kind(u32 family, u32 type, u32 protocol)
 			kind = KIND_ICMP;
 		else if (protocol == 58)
 			kind = KIND_ICMPV6;
-		else if (protocol == 132)
+		else if (protocol == 132 || (protocol == 0 && type == SOCK_SEQPACKET))
 			kind = KIND_SCTP;
-		else if (protocol == 33)
+		else if (protocol == 33 || (protocol == 0 && type == SOCK_DCCP))
 			kind = KIND_DCCP;
 	}
-	/* SOCK_RAW counts as `raw` in the inet and packet families only; elsewhere it is just some type */
-	if (type == 3 && family != AF_INET && family != AF_INET6 && family != AF_PACKET)
+	/* `raw` speaks of the inet and packet families only */
+	if (type == SOCK_RAW && family != AF_INET && family != AF_INET6 && family != AF_PACKET)
 		type = 0;
-	if (type == 10)
-		type = 7;
-	else if (type > 6)
-		type = 0;
-	return kind * 8 + type;
+	return kind * 8 + (type <= SOCK_SEQPACKET ? type : 0);
 }
 
 static __noinline int use_socket(u32 family, u32 type, u32 protocol, u32 call)
@@ -61,7 +59,7 @@ static __noinline int use_socket(u32 family, u32 type, u32 protocol, u32 call)
 	x.detail[1] = type;
 	x.detail[2] = protocol;
 	accept = half_at(v.a, (u64)TABLE_FIELD(&v, network) + socket_kind(family, type, protocol) * 4);
-	x.cell = weigh(&v, accept, &x);
+	x.word = weigh(&v, accept, &x, false);
 	return conclude(&v, &x);
 }
 

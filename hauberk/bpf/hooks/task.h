@@ -7,10 +7,12 @@
  */
 #include "../lib/verdict.h"
 
-/* The workload that `iter/task` gives; user space sets it before it reads the iterator. */
-u32 label_workload;
-/* Tasks that were labelled, already had a label, or found no room, in the last reading. */
-u32 label_given, label_kept, label_failed;
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct hb_labelling);
+} labelling SEC(".maps");
 
 static __always_inline u64 *tasks_of(u32 workload)
 {
@@ -62,20 +64,24 @@ int BPF_PROG(task_free, struct task_struct *task)
 	return 0;
 }
 
-/* Labels every task that the iterator visits: one process by its pidfd, or all. */
+/* Labels every task that the iterator visits: the threads of one process, or of all. */
 SEC("iter/task")
 int label_tasks(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct hb_label label = { .workload = label_workload };
+	struct hb_label label = {};
+	struct hb_labelling *order;
+	u32 zero = 0;
 
-	if (!task)
+	order = bpf_map_lookup_elem(&labelling, &zero);
+	if (!task || !order)
 		return 0;
+	label.workload = order->workload;
 	if (label_of((u64)task))
-		label_kept++;
+		order->kept++;
 	else if (give_label((u64)task, &label))
-		label_given++;
+		order->given++;
 	else
-		label_failed++;
+		order->failed++;
 	return 0;
 }

@@ -35,6 +35,7 @@ typedef _Bool bool;
 #define O_TRUNC 01000u
 #define SB_NOUSER (1ul << 31) /* pipes, sockets, anonymous inodes, memfd */
 #define PROC_SUPER_MAGIC 0x9fa0
+#define DEVPTS_SUPER_MAGIC 0x1cd1
 #define RENAME_EXCHANGE 2
 #define S_IFMT 0170000
 #define S_IFDIR 0040000
@@ -57,6 +58,9 @@ typedef _Bool bool;
 #define AF_XDP 44
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
+#define SOCK_RAW 3
+#define SOCK_SEQPACKET 5
+#define SOCK_DCCP 6
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -146,6 +150,7 @@ struct cred {
 };
 
 struct tty_struct {
+	int index;
 	char name[64];
 };
 

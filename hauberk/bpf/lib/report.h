@@ -17,7 +17,7 @@ struct hb_access {
 	u32 call;
 	u32 owner; /* uid of the object's owner, or of the directory in which it will be made */
 	u32 detail[4];
-	u32 cell;
+	u32 word; /* the verdict on it */
 	u32 workload;
 	u64 active; /* the table that decided, and its generation above */
 };
@@ -42,7 +42,7 @@ static long write_component(u32 i, u32 *slot)
 }
 
 /* Append the path of a dentry, as the rules name it, to the record in `slot`; its length. */
-static __noinline u32 write_path(u64 dentry, u64 mnt, u32 slot)
+__noinline int write_path(u64 dentry, u64 mnt, u32 slot)
 {
 	struct hb_scratch *s = scratch_at(slot);
 	struct hb_arena a = get_arena();
@@ -107,8 +107,8 @@ static __always_inline int write_record(struct hb_access *x, u32 slot)
 	e->time_ns = bpf_ktime_get_boot_ns();
 	e->workload = x->workload;
 	e->generation = x->active >> 32;
-	e->rule = x->cell & HB_RULE_MASK;
-	e->verdict = x->cell >> 30;
+	e->rule = x->word & HB_RULE_MASK;
+	e->verdict = x->word >> 30;
 	e->section = x->section;
 	e->call = x->call;
 	e->tgid = BPF_CORE_READ(task, tgid);
@@ -151,7 +151,7 @@ __noinline int report(struct hb_access *x)
 
 	if (!x)
 		return 0;
-	verdict = x->cell >> 30;
+	verdict = x->word >> 30;
 	s = slot < 0 ? NULL : scratch_at(slot);
 	if (!s) {
 		count(HB_LOST_VIOLATIONS);

@@ -36,7 +36,7 @@ struct hb_walk {
 	u32 depth; /* dentries noted */
 	u32 roots;
 	u32 fresh; /* a superblock that was not mounted when the workload began lies on the way */
-	u32 proc; /* the first name below the root is a directory of procfs */
+	u32 own; /* it is the task's own terminal, or lies in its own directory of procfs */
 	u32 settled; /* nothing moved during the walk */
 	struct hb_root root[HB_ROOTS + 1];
 	u32 state_at[HB_ROOTS + 1]; /* automaton state of the object under each root */
@@ -50,7 +50,9 @@ struct hb_walk {
 	u64 at_mnt;
 	u64 sb;
 	u64 sb_root;
-	struct hb_root whole; /* the superblock's own entry */
+	u64 magic;
+	struct hb_mount whole; /* the superblock's own entry */
+	struct hb_mount found; /* the entry to be noted */
 	/* the descent's own */
 	u32 state;
 	u32 from;
@@ -97,7 +99,7 @@ static long try_claim(u32 i, struct hb_claim *c)
 }
 
 /* A free scratch's number, or -1: the caller must then refuse. */
-static __noinline int claim_scratch(void)
+__noinline int claim_scratch(void)
 {
 	struct hb_claim c = { .first = bpf_get_smp_processor_id() * 4 };
 

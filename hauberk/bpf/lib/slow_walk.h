@@ -5,6 +5,8 @@
  * It climbs by reading kernel memory (after a mount crossing nothing is typed on 6.1), notes each dentry in a scratch,
  * and then steps the automaton down from each root that it found. The note is a ring: of a path with more than HB_DEPTH
  * components the ones next to the root are kept, which still decides every rule that ends there.
+ *
+ * Functions that are not static are looked at by the verifier once, not at each call.
  */
 #ifndef HAUBERK_SLOW_WALK_H
 #define HAUBERK_SLOW_WALK_H
@@ -37,11 +39,10 @@ static __always_inline void enter_superblock(struct hb_walk *w)
 	w->entered_depth = w->depth;
 	w->by_mount = !m;
 	w->known = 0;
+	w->magic = BPF_CORE_READ(sb, s_magic);
 	if (m) {
 		w->known = m->flags;
-		w->whole.file_state = m->file_state;
-		w->whole.exec_state = m->exec_state;
-		w->whole.prefix = m->prefix;
+		w->whole = *m;
 		return;
 	}
 	w->fresh = 1;
@@ -64,6 +65,28 @@ static __always_inline void note_root(struct hb_walk *w, u32 file_state, u32 exe
 	r->exec_state = exec_state;
 	r->prefix = prefix;
 	w->roots = n + 1;
+}
+
+/* A directory that was mounted when the workload began (w->found), maybe in several places. */
+__noinline int note_mount(u32 slot)
+{
+	struct hb_scratch *s = scratch_at(slot);
+	struct hb_mount *m;
+
+	if (!s)
+		return 0;
+	m = &s->walk.found;
+	for (u32 n = 0; n <= HB_ROOTS; n++) {
+		struct hb_mount_key key = { s->walk.top.depth, ~0u, m->next };
+
+		note_root(&s->walk, m->file_state, m->exec_state, m->prefix);
+		if (!key.ino)
+			break;
+		m = bpf_map_lookup_elem(&mounts, &key);
+		if (!m)
+			break;
+	}
+	return 0;
 }
 
 /* At the top of a mount: go on in the one that it is mounted on. */
@@ -108,12 +131,16 @@ static long climb(u32 i, u32 *slot)
 		struct hb_mount_key key = { w->top.depth, w->dev, BPF_CORE_READ(d, d_inode, i_ino) };
 
 		m = key.ino ? bpf_map_lookup_elem(&mounts, &key) : NULL;
-		if (m)
-			note_root(w, m->file_state, m->exec_state, m->prefix);
+		if (m) {
+			w->found = *m;
+			note_mount(*slot);
+		}
 	}
 	if (!w->by_mount && w->at == w->sb_root) {
-		if (w->known & HB_M_ROOT)
-			note_root(w, w->whole.file_state, w->whole.exec_state, w->whole.prefix);
+		if (w->known & HB_M_ROOT) {
+			w->found = w->whole;
+			note_mount(*slot);
+		}
 		if (w->roots) {
 			if (!w->end)
 				w->end = WALK_NAMED;
@@ -149,10 +176,9 @@ static long climb(u32 i, u32 *slot)
 }
 
 /* From w->dentry and w->mnt to w->root[]. */
-static __always_inline int find_roots(u32 slot)
+__noinline int find_roots(u32 slot)
 {
 	struct hb_scratch *s = scratch_at(slot);
-	struct super_block *sb;
 	struct hb_walk *w;
 
 	if (!s)
@@ -174,40 +200,59 @@ static __always_inline int find_roots(u32 slot)
 		if (w->end == WALK_RUNNING)
 			w->end = WALK_UNKNOWN;
 	}
-	sb = (void *)w->sb;
-	w->proc = BPF_CORE_READ(sb, s_magic) == PROC_SUPER_MAGIC;
 	return 0;
 }
 
-/* Is this name of a procfs directory the current task's own number there? Then rules know it as "self". */
-static __always_inline bool is_own_number(struct hb_walk *w, const u8 *name)
+/* The number that a name is, or -1. */
+static __always_inline long number_of(const u8 *name)
 {
-	struct super_block *sb = (void *)w->sb;
-	struct proc_fs_info *info = BPF_CORE_READ(sb, s_fs_info);
-	u32 level = BPF_CORE_READ(info, pid_ns, level);
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	u32 own = 0, number = 0;
+	long number = 0;
 
-	if (level > BPF_CORE_READ(pid, level))
-		return false;
-	bpf_probe_read_kernel(&own, sizeof(own),
-			      (u8 *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
 	for (int j = 0; j < 11; j++) {
 		u8 c = name[j];
 
 		if (!c)
-			return j && number == own;
+			return j ? number : -1;
 		if (c < '0' || c > '9')
-			return false;
+			return -1;
 		number = number * 10 + (c - '0');
 	}
-	return false;
+	return -1;
+}
+
+/* Does this name, the first below its superblock's root, stand for what is the task's own? */
+__noinline int is_own(u32 slot)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct hb_scratch *s = scratch_at(slot);
+	struct proc_fs_info *info;
+	struct super_block *sb;
+	struct tty_struct *tty;
+	struct pid *pid;
+	u32 own = 0, level;
+
+	if (!s)
+		return 0;
+	if (s->walk.magic == DEVPTS_SUPER_MAGIC) {
+		tty = BPF_CORE_READ(task, signal, tty);
+		return tty && number_of(s->name) == BPF_CORE_READ(tty, index);
+	}
+	if (s->walk.magic != PROC_SUPER_MAGIC)
+		return 0;
+	sb = (void *)s->walk.sb;
+	info = BPF_CORE_READ(sb, s_fs_info);
+	level = BPF_CORE_READ(info, pid_ns, level);
+	pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	if (level > BPF_CORE_READ(pid, level))
+		return 0;
+	bpf_probe_read_kernel(&own, sizeof(own),
+			      (u8 *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+	return number_of(s->name) == own;
 }
 
 /* The name of the dentry `i` steps below the root, into the scratch; its length, or -1. */
-static __noinline int fetch_name(u32 i, u32 slot)
+__noinline int fetch_name(u32 i, u32 slot)
 {
 	struct hb_scratch *s = scratch_at(slot);
 	struct dentry *d;
@@ -223,10 +268,6 @@ static __noinline int fetch_name(u32 i, u32 slot)
 	n = bpf_probe_read_kernel_str(s->name, HB_NAME, BPF_CORE_READ(d, d_name.name));
 	if (n <= 1 || n > HB_NAME)
 		return -1;
-	if (i == 0 && s->walk.proc && is_own_number(&s->walk, s->name)) {
-		__builtin_memcpy(s->name, "self", 5);
-		n = 5;
-	}
 	return n - 1;
 }
 
@@ -265,6 +306,8 @@ static long step_down(u32 i, u32 *slot)
 		s->walk.cut = 1;
 		return 1;
 	}
+	if (i == 0)
+		s->walk.own = is_own(*slot);
 	if (s->walk.end != WALK_NAMELESS)
 		s->walk.state = step(a, s->walk.state, '/');
 	bpf_loop(HB_NAME / CHUNK, step_chunk, slot, 0);
@@ -288,6 +331,7 @@ static long descend(u32 n, struct hb_attempt *t)
 	s->walk.state = t->exec ? r->exec_state : r->file_state;
 	s->walk.from = r->depth;
 	s->walk.cut = 0;
+	s->walk.own = 0;
 	bpf_loop(r->depth, step_down, &t->slot, 0);
 	s->walk.state_at[n & HB_ROOTS] = s->walk.state;
 	if (s->walk.cut)

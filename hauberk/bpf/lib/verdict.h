@@ -5,17 +5,21 @@
 
 #include "report.h"
 
-#define CELL(verdict, rule) ((u32)(verdict) << 30 | (rule))
-#define VERDICT(cell) ((cell) >> 30)
+#define WORD(verdict, rule) ((u32)(verdict) << 30 | (rule))
+#define VERDICT(word) ((word) >> 30)
+#define RULE(word) ((word)&HB_RULE_MASK)
 
-/* Of two cells, the one that refuses, else the one that alerts. */
-static __always_inline u32 stronger(u32 a, u32 b)
+/* Of two verdicts, the one that refuses, else the one that alerts; a rule's before a posture's. */
+static __always_inline u32 rank(u32 word)
 {
-	if (VERDICT(a) == HB_REFUSE)
-		return a;
-	if (VERDICT(b) == HB_REFUSE || VERDICT(a) != HB_AUDIT)
-		return b;
-	return a;
+	u32 verdict = VERDICT(word);
+
+	return (verdict == HB_REFUSE ? 4 : verdict == HB_AUDIT ? 2 : 0) + (RULE(word) < HB_RULE_POSTURE);
+}
+
+static __always_inline u32 graver(u32 a, u32 b)
+{
+	return rank(b) > rank(a) ? b : a;
 }
 
 static __always_inline bool has_terminal(void)
@@ -28,30 +32,33 @@ static __always_inline bool is_owner(u32 owner)
 	return bpf_get_current_task_btf()->cred->fsuid.val == owner;
 }
 
-static __always_inline u32 weigh(struct hb_view *v, u32 accept, struct hb_access *x)
+/* The verdict on all of an access's operations, at one of its object's names. */
+static __always_inline u32 weigh(struct hb_view *v, u32 accept, struct hb_access *x, bool fresh)
 {
-	u32 row = DECISION(accept), value, cell = CELL(HB_PERMIT, HB_RULE_NONE), condition = 0;
+	u32 row = DECISION(accept), value, word = WORD(HB_PERMIT, HB_RULE_NONE), shift = 0, condition = 0;
 
 	if (!row)
-		return cell;
+		return word;
 	value = by_class(v->a, row, v->label->program);
 	if (value & VALUE_REPLACED)
 		value = by_class(v->a, DECISION(value), v->label->replaced);
-	if (value & VALUE_CONDITIONAL)
-		condition = is_owner(x->owner) << 1 | has_terminal();
 	if (!DECISION(value))
-		return cell;
+		return word;
+	if (value & VALUE_CONDITIONAL) {
+		condition = is_owner(x->owner) << 1 | has_terminal();
+		shift = 2;
+	}
 #pragma unroll
 	for (u32 op = 0; op <= HB_WRITE; op++)
 		if (x->operations & (1u << op))
-			cell = stronger(cell, half_at(v->a, (u64)DECISION(value) + (op * 4 + condition) * 4));
-	return cell;
+			word = graver(word, half_at(v->a, DECISION(value) + ((((fresh << 1) + (op & 1)) << shift) + condition) * 4ull));
+	return word;
 }
 
 /* Report if there is something to report; what the hook returns. */
 static __always_inline int conclude(struct hb_view *v, struct hb_access *x)
 {
-	u32 verdict = VERDICT(x->cell);
+	u32 verdict = VERDICT(x->word);
 
 	if (verdict == HB_REFUSE || verdict == HB_AUDIT || (v->flags & (HB_T_SEE_PROCESS << x->section)))
 		report(x);
@@ -60,21 +67,32 @@ static __always_inline int conclude(struct hb_view *v, struct hb_access *x)
 	return 0;
 }
 
+/* The same for one of several names, into what was weighed before. */
+__noinline int weigh_name(struct hb_access *x, u32 accept, u32 fresh)
+{
+	struct hb_view v;
+
+	if (!x || !find_label(&v))
+		return 0;
+	v.active = x->active;
+	x->word = graver(x->word, weigh(&v, accept, x, fresh & 1));
+	return 0;
+}
+
 /*
  * Name a file and weigh each of its names, by the table of `x`. `exec`: by the automaton of process and file rules
- * together. Returns the automaton's state at the first name (0: none), for the move guard and for the program's class. A
- * global function: the verifier looks at it once, not at each call.
+ * together. Returns the automaton's state at the first name (0: none), for the move guard and for the program's class.
  */
 __noinline int judge_slowly(struct hb_access *x, u32 exec)
 {
-	u32 unknown = exec ? HB_T_UNKNOWN_EXEC : HB_T_UNKNOWN_FILE, first = 0, dead;
+	u32 first = 0;
 	struct hb_view view, *v = &view;
 	struct hb_scratch *s;
 	int slot;
 
 	if (!x)
 		return 0;
-	x->cell = CELL(HB_REFUSE, HB_RULE_UNKNOWN);
+	x->word = WORD(HB_REFUSE, HB_RULE_UNKNOWN);
 	slot = claim_scratch();
 	if (slot < 0)
 		return 0;
@@ -89,25 +107,22 @@ __noinline int judge_slowly(struct hb_access *x, u32 exec)
 	s->walk.top.exec_state = TABLE_FIELD(v, exec_start);
 	name_object(s, slot, exec);
 	if (s->walk.end == WALK_UNKNOWN) {
-		if (!(TABLE_FIELD(v, flags) & unknown))
-			x->cell = CELL(HB_AUDIT, HB_RULE_UNKNOWN);
+		if (!(TABLE_FIELD(v, flags) & x->operations * HB_T_UNKNOWN_EXEC))
+			x->word = WORD(HB_AUDIT, HB_RULE_UNKNOWN);
 		goto out;
 	}
-	x->cell = CELL(HB_PERMIT, HB_RULE_NONE);
+	x->word = WORD(HB_PERMIT, HB_RULE_NONE);
 	if (s->walk.end == WALK_NAMELESS && !(x->operations & (1u << HB_EXEC)))
 		goto out;
 	first = s->walk.state_at[0];
-	dead = exec ? TABLE_FIELD(v, exec_dead) : TABLE_FIELD(v, file_dead);
 	for (u32 n = 0; n < HB_ROOTS; n++) {
-		u32 cell;
-
 		if (n >= s->walk.roots)
 			break;
-		cell = weigh(v, accept_of(v->a, s->walk.state_at[n]), x);
-		if (s->walk.fresh && VERDICT(cell) == HB_ALLOWED)
-			cell = weigh(v, dead, x);
-		x->cell = stronger(x->cell, cell);
+		weigh_name(x, accept_of(v->a, s->walk.state_at[n]), s->walk.fresh);
 	}
+	if (s->walk.own && x->operations == 1u << HB_READ && RULE(x->word) == HB_RULE_POSTURE &&
+	    (TABLE_FIELD(v, flags) & HB_T_OWN))
+		x->word = WORD(HB_ALLOWED, HB_RULE_NONE);
 out:
 	release_scratch(slot);
 	return first;
@@ -130,7 +145,7 @@ static __always_inline u32 judge(struct hb_view *v, struct hb_access *x, struct 
 
 	if (state & SLOW)
 		return judge_slowly(x, exec);
-	x->cell = weigh(v, accept_of(v->a, state), x);
+	x->word = weigh(v, accept_of(v->a, state), x, false);
 	return state;
 }
 

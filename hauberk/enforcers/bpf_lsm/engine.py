@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs in the kernel and the tables that they walk.
+
+An engine is one set of attached programs with its own maps, pinned in a directory of a bpffs, so that what it enforces
+does not depend on this process. Engines know nothing of each other: an access that several of them speak of is refused
+if any refuses.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from hauberk.automaton.errors import AutomatonError
+from hauberk.enforcers.bpf_lsm import abi
+from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
+from hauberk.enforcers.protocol import EnforcerError
+from hauberk.events.record import HB_EVENT_LAYOUT
+from hauberk.kernel import layout
+from hauberk.kernel.errors import KernelError
+from hauberk.kernel.features import available_hooks
+from hauberk.kernel.libbpf import BpfObject, Link, run_task_iter
+from hauberk.kernel.loader import object_image
+from hauberk.kernel.maps import Map, Mapped
+from hauberk.kernel.pins import unpin
+from hauberk.kernel.ring import RingReader
+from hauberk.rules.meaning import Meaning
+from hauberk.rules.model import Section
+from hauberk.workloads.mounts import MountsError, mounts_of
+
+PIN_ROOT: Final = Path("/sys/fs/bpf/hauberk")
+SMALLEST_ARENA: Final = 1 << 16
+LARGEST_ARENA: Final = 1 << 30
+VIOLATION_RING: Final = 1 << 20
+EVENT_RING: Final = 1 << 20
+MAX_TASKS: Final = 32768
+"""Tasks that can be confined at one time; beyond it forks of confined tasks fail with EAGAIN and are counted."""
+
+# Programs whose hook not every kernel has; what then comes to another hook instead is said at the program.
+_OPTIONAL: Final = frozenset({"file_truncate", "inode_set_acl"})
+
+
+class Engine:
+    """One instance of the programs, loaded for `workloads` workloads with room for `table_bytes` of tables.
+
+    Use as a context manager, or call `close`: either lets go of the descriptors and leaves the pins. `remove` ends the
+    enforcement.
+    """
+
+    name = "BPFLSM"
+
+    def __init__(self, object_: BpfObject, links: Sequence[Link], pins: Path, workloads: int) -> None:
+        self._object = object_
+        self._links = list(links)
+        self._pins = pins
+        self._arena: Mapped = object_.map("arena").mmap()
+        self._workloads = workloads
+        self._next = _aligned(workloads * abi.WORKLOAD.size)
+        self._tables: dict[int, Table] = {}
+        self._generation = 0
+        self.violations = RingReader(object_.map("violations"))
+        self.events = RingReader(object_.map("events"))
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        *,
+        workloads: int = 1,
+        table_bytes: int = 0,
+        ring_bytes: int = VIOLATION_RING,
+        disabled: Collection[str] = (),
+    ) -> Self:
+        """Load and attach the programs, pinned below PIN_ROOT/`name`.
+
+        `disabled` leaves programs out, which tests of single hooks want. Raises EnforcerError with the kernel's reason;
+        nothing stays attached then.
+        """
+        pins = PIN_ROOT / name
+        size = SMALLEST_ARENA
+        while size < _aligned(workloads * abi.WORKLOAD.size) + table_bytes:
+            size *= 2
+        if size > LARGEST_ARENA:
+            raise EnforcerError(f"the tables would take {size >> 20} MiB, of which at most {LARGEST_ARENA >> 20} can be had")
+        links: list[Link] = []
+        object_ = None
+        try:
+            object_ = _open(workloads, size, ring_bytes, set(disabled))
+            layout.check(object_.btf, {"hb_event": HB_EVENT_LAYOUT, **abi.LAYOUTS})
+            object_.load()
+            pins.mkdir(parents=True, mode=0o700)
+            (pins / "links").mkdir(mode=0o700)
+            object_.pin(pins)
+            for program in object_.programs.values():
+                if program.section.startswith("lsm"):
+                    link = program.attach()
+                    links.append(link)
+                    link.pin(pins / "links" / program.name)
+            return cls(object_, links, pins, workloads)
+        except (KernelError, OSError) as error:
+            for link in links:
+                link.close()
+            if object_ is not None:
+                object_.close()
+            if pins.is_dir():
+                unpin(pins)
+            if isinstance(error, KernelError):
+                raise EnforcerError(f"the enforcer could not be loaded: {error.message}", error.remedy) from error
+            raise EnforcerError(f"the enforcer could not be pinned in {pins}: {error.strerror}") from error
+
+    def apply(self, workload: int, meaning: Meaning, pid: int, visible: Sequence[Section] = ()) -> list[str]:
+        """See `Enforcer.apply`."""
+        try:
+            table = TableCompiler(meaning, self._next).compile(mounts_of(pid), visible)
+        except (AutomatonError, MountsError) as error:
+            raise EnforcerError(error.message, error.remedy) from error
+        end = self._next + len(table.image)
+        if end > len(self._arena.view):
+            raise EnforcerError(f"the tables need {end} bytes, and the engine was loaded with {len(self._arena.view)}")
+        self._arena.view[self._next : end] = table.image
+        mounts = self._object.map("mounts")
+        try:
+            for key, value in table.mounts:
+                mounts.update(key, value)
+        except KernelError as error:
+            raise EnforcerError(f"the mounts of the workload found no room: {error.message}", error.remedy) from error
+        self._generation += 1
+        # One store: a program sees the old table or the new one, whole.
+        self._arena.store_u64(workload * abi.WORKLOAD.size, self._generation << 32 | table.offset)
+        self._next = _aligned(end)
+        self._tables[workload] = table
+        return []
+
+    @property
+    def generation(self) -> int:
+        """The number of the newest table; records carry it."""
+        return self._generation
+
+    def confine(self, workload: int, pidfd: int) -> None:
+        """See `Enforcer.confine`."""
+        order, key = self._object.map("labelling"), bytes(4)
+        order.update(key, abi.LABELLING.pack(workload, 0, 0, 0))
+        try:
+            run_task_iter(self._object.program("label_tasks"), pidfd)
+        except KernelError as error:
+            raise EnforcerError(f"the process could not be confined: {error.message}", error.remedy) from error
+        _, given, kept, failed = abi.LABELLING.unpack(order.lookup(key) or bytes(16))
+        if failed or kept or not given:
+            raise EnforcerError(
+                f"the process could not be confined: {given} threads were, {kept} belong to a workload already, "
+                f"{failed} found no room"
+            )
+
+    def tasks(self, workload: int) -> int:
+        """See `Enforcer.tasks`."""
+        return self._arena.load_u64(workload * abi.WORKLOAD.size + 8)
+
+    def counters(self) -> dict[str, int]:
+        """What was lost or refused for want of room, by the names in `abi.COUNTERS`."""
+        found = {}
+        counters = self._object.map("counters")
+        for number, name in enumerate(abi.COUNTERS):
+            values = counters.lookup_percpu(number.to_bytes(4, "little"))
+            found[name] = sum(int.from_bytes(value, "little") for value in values)
+        return found
+
+    def verified_instructions(self) -> dict[str, int]:
+        """How many instructions the verifier walked, by program."""
+        return {name: program.verified_instructions for name, program in self._object.programs.items()}
+
+    def map(self, name: str) -> Map:
+        """One of the engine's maps."""
+        return self._object.map(name)
+
+    def remove(self) -> None:
+        """End the enforcement: detach, unpin and free everything."""
+        unpin(self._pins)
+        self.close()
+
+    def close(self) -> None:
+        """See `Enforcer.close`."""
+        self.violations.close()
+        self.events.close()
+        self._arena.close()
+        for link in self._links:
+            link.close()
+        self._object.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _open(workloads: int, arena: int, ring: int, disabled: set[str]) -> BpfObject:
+    missing = _OPTIONAL - available_hooks(_OPTIONAL)
+    return BpfObject.open(
+        object_image(),
+        map_sizes={"labels": MAX_TASKS, "violations": ring, "events": EVENT_RING},
+        value_sizes={"arena": arena},
+        rodata={"arena_mask": arena - 8},
+        disabled=disabled | missing,
+    )
+
+
+def _aligned(size: int) -> int:
+    return (size + 63) & ~63

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the meaning of a rule set to the bytes that the kernel programs walk.
+
+Every verdict comes from `Meaning.outcome`, asked once for each set of rules that can match together, each class of
+subject that these rules tell apart and each condition that they look at. What comes out is a *decision* per automaton
+accept: a row of the packed table, keyed by the subject's class, whose values are cells of verdict words. The formats are
+described in `hauberk/bpf/abi.h` and `hauberk/bpf/lib/automaton.h`.
+"""
+
+import struct
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hauberk.automaton.dfa import Automaton
+from hauberk.automaton.pack import TableBuilder
+from hauberk.enforcers.bpf_lsm import abi
+from hauberk.enforcers.bpf_lsm.abi import TableFlag
+from hauberk.rules.meaning import Meaning
+from hauberk.rules.model import NONE, Operation, Section, Verdict
+from hauberk.rules.sockets import socket_kind
+from hauberk.workloads.mounts import Mount
+
+_SILENT = int(Verdict.PERMIT) << 30 | NONE
+_SEE = {
+    Section.PROCESS: TableFlag.SEE_PROCESS,
+    Section.FILE: TableFlag.SEE_FILE,
+    Section.NETWORK: TableFlag.SEE_NETWORK,
+    Section.CAPABILITIES: TableFlag.SEE_CAPABILITIES,
+}
+_UNKNOWN = {
+    Operation.EXEC: TableFlag.UNKNOWN_EXEC,
+    Operation.MAP: TableFlag.UNKNOWN_MAP,
+    Operation.READ: TableFlag.UNKNOWN_READ,
+    Operation.WRITE: TableFlag.UNKNOWN_WRITE,
+}
+# One socket of each row of the network table: (family, type, protocol) by protocol kind.
+_PROTOCOL_KINDS = ((40, 0), (2, 6), (2, 17), (2, 1), (2, 58), (2, 132), (2, 33), (17, 0))
+_OTHER_PROTOCOL = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A compiled rule set: an image for the arena, and the entries of the `mounts` map that belong to it."""
+
+    image: bytes
+    offset: int
+    """Arena offset of the table's head."""
+    mounts: tuple[tuple[bytes, bytes], ...]
+    flags: TableFlag
+
+
+@dataclass(slots=True)
+class _Decision:
+    """A row to be: the class of programs at this path, and for each subject class a cell's place or a further row."""
+
+    program: int
+    values: dict[int, "tuple[int, int] | dict[int, tuple[int, int]]"] = field(default_factory=dict)
+
+
+_NOTHING = (-1, 0)
+
+
+class _Cells:
+    """All cells of a table, equal ones once."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self._places: dict[bytes, int] = {}
+
+    def add(self, words: Sequence[int]) -> int:
+        packed = struct.pack(f"<{len(words)}I", *words)
+        place = self._places.get(packed)
+        if place is None:
+            place = self._places[packed] = len(self.data)
+            self.data += packed + bytes(-len(packed) % 8)
+        return place
+
+
+class TableCompiler:
+    """Compiles one meaning. `base` is the arena offset at which the image will stand, a multiple of 8."""
+
+    def __init__(self, meaning: Meaning, base: int) -> None:
+        self._meaning = meaning
+        self._builder = TableBuilder(base)
+        self._base = base
+        self._cells = _Cells()
+        self._flags = TableFlag(0)
+
+    def compile(self, mounts: Sequence[Mount], visible: Iterable[Section] = ()) -> Table:
+        """The table for a workload that sees `mounts`; accesses in `visible` sections are reported when permitted too.
+
+        Raises StateLimitError or ImageTooLargeError if the rules are too many.
+        """
+        meaning = self._meaning
+        file = [
+            self._decide(meaning.file_rules(accept), 0, (Operation.READ, Operation.WRITE))
+            for accept in range(len(meaning.file.accept_sets))
+        ]
+        exec_ = [
+            self._decide(
+                meaning.exec_rules(accept),
+                meaning.class_of_exec_accept(accept),
+                (Operation.EXEC, Operation.MAP),
+            )
+            for accept in range(len(meaning.exec.accept_sets))
+        ]
+        network = [
+            self._decide(meaning.socket_rules(kind), 0, (Operation.NETWORK,)) if kind else _Decision(0)
+            for kind in map(_kind_of_row, range(abi.SOCKET_KINDS))
+        ]
+        capabilities = [
+            self._decide(meaning.capability_rules(number), 0, (Operation.CAPABILITY,))
+            for number in range(abi.CAPABILITIES)
+        ]
+        for decisions, flag in (
+            (file, TableFlag.FILE),
+            (exec_, TableFlag.PROCESS),
+            (network, TableFlag.NETWORK),
+            (capabilities, TableFlag.CAPABILITIES),
+        ):
+            if any(decision.values for decision in decisions):
+                self._flags |= flag
+        for section in visible:
+            self._flags |= _SEE[section]
+        for operation, flag in _UNKNOWN.items():
+            if meaning.unknown_outcome(operation).verdict is Verdict.REFUSE:
+                self._flags |= flag
+        if meaning.own != NONE:
+            self._flags |= TableFlag.OWN
+        return self._pack(file, exec_, network, capabilities, mounts)
+
+    def _decide(self, matching: frozenset[int], program: int, operations: Sequence[Operation]) -> _Decision:
+        """What the rules `matching` say to each class of subject. Classes that hear the same as class 0 are left out."""
+        meaning = self._meaning
+        decision = _Decision(program)
+        replaced = meaning.relevant_replaced(matching) if Operation.EXEC in operations else frozenset()
+        conditional = meaning.conditional(matching)
+
+        def cell(class_: int, replaced_class: int) -> tuple[int, int]:
+            words = []
+            for fresh in (False, True) if len(operations) > 1 else (False,):
+                rules = meaning.without_allows(matching) if fresh else matching
+                for operation in operations:
+                    for owner in (False, True) if conditional else (False,):
+                        for tty in (False, True) if conditional else (False,):
+                            outcome = meaning.outcome(operation, rules, class_, replaced_class, owner, tty)
+                            words.append(int(outcome.verdict) << 30 | outcome.rule)
+            if all(word == _SILENT for word in words):
+                return _NOTHING
+            return self._cells.add(words), abi.VALUE_CONDITIONAL if conditional else 0
+
+        def value(class_: int) -> "tuple[int, int] | dict[int, tuple[int, int]]":
+            alone = cell(class_, 0)
+            others = {r: found for r in sorted(replaced) if (found := cell(class_, r)) != alone}
+            return {0: alone, **others} if others else alone
+
+        usual = value(0)
+        if usual != _NOTHING:
+            decision.values[0] = usual
+        for class_ in sorted(set().union(*(meaning.relevant_classes(matching, o) for o in operations)) - {0}):
+            if (found := value(class_)) != usual:
+                decision.values[class_] = found
+        return decision
+
+    def _pack(
+        self,
+        file: list[_Decision],
+        exec_: list[_Decision],
+        network: list[_Decision],
+        capabilities: list[_Decision],
+        mounts: Sequence[Mount],
+    ) -> Table:
+        meaning, builder = self._meaning, self._builder
+        cells = builder.add_block(bytes(self._cells.data) or bytes(8))
+
+        def encoded(value: "tuple[int, int] | dict[int, tuple[int, int]]") -> int:
+            if isinstance(value, dict):
+                edges = {class_: encoded(cell) for class_, cell in value.items() if class_}
+                return builder.add_row(encoded(value[0]), 0, edges) | 1 | abi.VALUE_REPLACED
+            place, flags = value
+            return 1 if place < 0 else cells + place | 1 | flags
+
+        def row(decision: _Decision) -> int:
+            if not decision.values and not decision.program:
+                return 1
+            usual = encoded(decision.values.get(0, _NOTHING))
+            edges = {class_: encoded(value) for class_, value in decision.values.items() if class_}
+            return builder.add_row(usual, decision.program, edges) | 1
+
+        file_rows = [row(decision) for decision in file]
+        exec_rows = [row(decision) for decision in exec_]
+        network_rows = [row(decision) for decision in network]
+        capability_rows = [row(decision) for decision in capabilities]
+        blocked = [abi.ACCEPT_BLOCKED * meaning.blocks(a) for a in range(len(exec_rows))]
+        if any(blocked):
+            self._flags |= TableFlag.BLOCKS
+        below = meaning.blocks_below
+        accept_of_file, accept_of_exec = meaning.file.accept_id, meaning.exec.accept_id
+
+        def exec_word(state: int) -> int:
+            accept = accept_of_exec(state)
+            return exec_rows[accept] | blocked[accept] | abi.ACCEPT_BELOW * below[state]
+
+        file_start = self._add(meaning.file, lambda state: file_rows[accept_of_file(state)])
+        exec_start = self._add(meaning.exec, exec_word)
+        offsets = [
+            builder.add_block(struct.pack(f"<{len(rows)}I", *rows)) for rows in (network_rows, capability_rows)
+        ]
+        names = sorted({mount.path for mount in mounts if mount.path})
+        prefixes = {name: builder.add_block(struct.pack("<I", len(name)) + name) for name in names}
+        image = builder.image()
+        states = {b"": (file_start, exec_start)}
+        for name in names:
+            states[name] = (self._walk(image, file_start, name), self._walk(image, exec_start, name))
+        root = next((mount for mount in mounts if not mount.path), None)
+        if root is not None and root.whole and sum(mount.dev == root.dev for mount in mounts) == 1:
+            self._flags |= TableFlag.ROOT_PLAIN
+        head = abi.TABLE.pack(self._flags, root.dev if root else 0, file_start, exec_start, *offsets)
+        offset = builder.add_block(head)
+        entries = _mount_entries(offset, mounts, states, prefixes)
+        return Table(builder.image(), offset, tuple(entries), self._flags)
+
+    def _add(self, automaton: Automaton, word: Callable[[int], int]) -> int:
+        return self._builder.add_automaton(automaton, array("I", map(word, range(len(automaton)))))
+
+    def _walk(self, image: bytes, state: int, path: bytes) -> int:
+        """The reference to the state after `path`, as the kernel would find it."""
+        for byte in path:
+            if state & 1:
+                break
+            at = state - self._base
+            owner, target = struct.unpack_from("<II", image, at + 8 * byte)
+            if owner != state:
+                target = struct.unpack_from("<II", image, at)[1]
+            state = target
+        return state
+
+
+def _kind_of_row(row: int) -> int:
+    kind, type_ = divmod(row, 8)
+    family, protocol = _PROTOCOL_KINDS[kind]
+    if kind == 0:
+        # Of the inet family, for the sake of `raw`; the protocol is one that no rule speaks of.
+        family, protocol = 2, _OTHER_PROTOCOL
+    return socket_kind(family, type_, protocol)
+
+
+def _mount_entries(
+    table: int,
+    mounts: Sequence[Mount],
+    states: Mapping[bytes, tuple[int, int]],
+    prefixes: Mapping[bytes, int],
+) -> Iterable[tuple[bytes, bytes]]:
+    """Keys and values for the `mounts` map: one for each superblock, and one for each directory of it that is mounted."""
+    places: dict[int, dict[int, list[bytes]]] = {}
+    for mount in mounts:
+        paths = places.setdefault(mount.dev, {}).setdefault(0 if mount.whole else mount.inode, [])
+        if mount.path not in paths:
+            paths.append(mount.path)
+    chained = 0
+    for dev, directories in places.items():
+        subtrees = abi.MOUNT_SUBTREES if any(directories) else 0
+        for inode, paths in {0: [], **directories}.items():
+            following = 0
+            for position, path in reversed(list(enumerate(paths[: abi.MAX_NAMES + 1]))):
+                value = abi.MOUNT.pack(abi.MOUNT_ROOT | subtrees, *states[path], prefixes.get(path, 0), following)
+                if position:
+                    chained += 1
+                    following = chained
+                    yield abi.MOUNT_KEY.pack(table, abi.CHAINED_DEV, chained), value
+                else:
+                    yield abi.MOUNT_KEY.pack(table, dev, inode), value
+            if not paths:
+                yield abi.MOUNT_KEY.pack(table, dev, inode), abi.MOUNT.pack(subtrees, 0, 0, 0, 0)
