@@ -259,23 +259,11 @@ class Meaning:
         """Whether rule `outer` names every object that rule `inner` names. Decided exactly."""
         one, other = self.rules[inner].target, self.rules[outer].target
         if is_pattern(one) and is_pattern(other):
-            if one == other:
-                return True
             numbers = self._exec_patterns.numbers
-            wanted, accepts = numbers[other], self.exec.accept_sets
-            return all(wanted in accepts[accept] for accept in self._accepts_of[numbers[one]])
+            return one == other or self.exec.includes(numbers[other], numbers[one])
         if isinstance(one, Protocol) and isinstance(other, Protocol):
             return protocol_inside(one.name, other.name)
         return one == other
-
-    @cached_property
-    def _accepts_of(self) -> list[list[int]]:
-        """For each pattern of `exec` the accepts that hold it: `Automaton.includes`, indexed."""
-        found: list[list[int]] = [[] for _ in self._exec_patterns.rules]
-        for accept, accepted in enumerate(self.exec.accept_sets):
-            for number in accepted:
-                found[number].append(accept)
-        return found
 
     # Moves
 
