@@ -11,6 +11,7 @@ PYTHON=${PYTHON:-python3}
 VENV=.venv
 BUILD=build/editable
 STAMP=$VENV/hauberk-requirements
+POLICY=/usr/sbin/policy-rc.d
 
 say() {
 	printf '==> %s\n' "$*"
@@ -45,7 +46,17 @@ system_packages() {
 	[ "$(id -u)" = 0 ] || fail "as root: apt-get install --no-install-recommends$missing"
 	say "installing system packages:$missing"
 	apt-get update
+	# The demonstration starts an nginx of its own; the service that comes with the package shall not run because of us.
+	if [ ! -e $POLICY ]; then
+		trap 'rm -f $POLICY' EXIT
+		trap 'exit 130' INT TERM
+		printf '#!/bin/sh\nexit 101\n' >$POLICY
+		chmod 755 $POLICY
+	fi
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 $missing
+	case "$missing" in
+	*nginx*) ! command -v systemctl >/dev/null || systemctl disable --quiet nginx.service ;;
+	esac
 }
 
 requirements() {
