@@ -109,14 +109,17 @@ def _path_text(text: str, info: ValidationInfo, what: str) -> None:
     """Raise if no path, directory or pattern can be `text`; warn if KubeArmor would not take all of it."""
     if "\0" in text:
         raise refuse(f"a {what} cannot contain a NUL character")
-    if "\n" in text:
-        # Linux would take it, the definitions' patterns do not.
-        raise refuse(f"a {what} cannot contain a line break", "put the text on one line, without `|` or `>`")
     size = len(text.encode())
     if size > MAX_PATH_BYTES:
         raise refuse(f"the {what} is {size} bytes long, the longest possible is {MAX_PATH_BYTES}")
     if len(text) > KUBEARMOR_PATH_CHARACTERS:
         _warn(info, f"KubeArmor cuts this at {KUBEARMOR_PATH_CHARACTERS} characters; Hauberk takes all of it")
+
+
+def _one_line(text: str, what: str) -> None:
+    # A file can have such a name, but a text with `|` or `>` got it by mistake; a pattern can still match it.
+    if "\n" in text:
+        raise refuse(f"a {what} cannot contain a line break", "put the text on one line, without `|` or `>`")
 
 
 def _from_root(text: str) -> str:
@@ -130,6 +133,7 @@ def _components(text: str, info: ValidationInfo) -> None:
 
 def _path(text: str, info: ValidationInfo) -> str:
     _path_text(text, info, "path")
+    _one_line(text, "path")
     if not text.startswith("/"):
         raise refuse(f"`{shorten(text)}` is not an absolute path", _from_root(text))
     if text.endswith("/"):
@@ -149,6 +153,7 @@ def _source_path(text: str, info: ValidationInfo) -> str:
 
 def _directory(text: str, info: ValidationInfo) -> str:
     _path_text(text, info, "directory")
+    _one_line(text, "directory")
     if not text.startswith("/"):
         raise refuse(f"`{shorten(text)}` is not an absolute directory", _from_root(text))
     if not text.endswith("/"):
@@ -160,6 +165,7 @@ def _directory(text: str, info: ValidationInfo) -> str:
 
 def _syscall_path(text: str, info: ValidationInfo) -> str:
     _path_text(text, info, "path")
+    _one_line(text, "path")
     if not text.startswith("/"):
         raise refuse(f"`{shorten(text)}` is not an absolute path", _from_root(text))
     return text

@@ -35,8 +35,10 @@ MAX_SHOWN_NAME: Final = 4096
 """Characters of a file's name that faults show."""
 
 MEMORY_BOUND_BYTES: Final = 128 * 1024 * 1024
-"""Most memory that reading one file takes, whatever is in it, on top of what the process had before. Policies
-of other files come on top: at most 500 bytes for each of their values, of which `MAX_TOTAL_NODES` are allowed."""
+"""Most memory that reading one file takes, whatever is in it, on top of what the process had before.
+
+Policies of other files come on top: about 100 bytes for each of their at most `MAX_TOTAL_NODES` values.
+"""
 
 STDIN: Final = "-"
 """The source that stands for standard input."""
@@ -64,7 +66,7 @@ def load(sources: Iterable[str | Path], *, stdin: BinaryIO | None = None) -> Loa
     loader = _Loader()
     for source in sources:
         if str(source) == STDIN:
-            loader.stream(stdin or sys.stdin.buffer, "<stdin>")
+            loader.stdin(stdin)
         else:
             loader.path(Path(source))
     return loader.finish()
@@ -87,6 +89,15 @@ class _Loader:
 
     def finish(self) -> Loaded:
         return Loaded(tuple(self.policies.values()), tuple(self.faults), tuple(self.warnings))
+
+    def stdin(self, stdin: BinaryIO | None) -> None:
+        if stdin is not None:
+            self.stream(stdin, "<stdin>")
+        elif sys.stdin is not None:
+            self.stream(sys.stdin.buffer, "<stdin>")
+        else:
+            # Python has none if the file descriptor was closed before it started.
+            self.file_fault("<stdin>", "cannot be read: it is closed")
 
     def path(self, path: Path) -> None:
         try:

@@ -86,6 +86,12 @@ def test_a_dash_is_standard_input() -> None:
     assert [(each.name, each.file) for each in loaded.policies] == [("a", "<stdin>")]
 
 
+def test_a_closed_standard_input_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    (fault,) = load(["-"]).faults
+    assert (fault.file, fault.message) == ("<stdin>", "cannot be read: it is closed")
+
+
 @pytest.mark.parametrize("name", ["missing.yaml", "dangling.yaml", "secret\0.yaml", "x" * 300])
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, name: str) -> None:
     (tmp_path / "dangling.yaml").symlink_to("nowhere")
