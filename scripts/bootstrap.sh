@@ -97,6 +97,9 @@ build() {
 }
 
 mkdir -p build
+# One at a time: two shells that build in one directory would trip over each other.
+exec 9>build/setup.lock
+flock 9
 system_packages
 # meson and ninja are those of the environment.
 PATH=$PWD/$VENV/bin:$PATH

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
@@ -23,7 +24,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
-REPORTS = ROOT / "build" / "tests"
 LAB_REPORTS = ROOT / "build" / "lab"
 LOST_VM = 125
 
@@ -117,10 +117,11 @@ def c_files() -> list[str]:
 
 def run_here(outcome: Outcome, extra: Iterable[str]) -> None:
     heading("tests on this machine")
-    report = REPORTS / "here.xml"
-    command = [*PYTEST, "-q", "--ignore=tests/kernel", f"--junit-xml={report}", *extra]
-    status = subprocess.run(command, cwd=ROOT, check=False).returncode
-    outcome.add_report("tests on this machine", report, status)
+    with tempfile.TemporaryDirectory() as reports:
+        report = Path(reports, "here.xml")
+        command = [*PYTEST, "-q", "--ignore=tests/kernel", f"--junit-xml={report}", *extra]
+        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+        outcome.add_report("tests on this machine", report, status)
 
 
 def run_in_lab(outcome: Outcome, machines: Sequence[Machine]) -> None:
@@ -162,13 +163,12 @@ def main() -> int:
     quick = parser.parse_args().quick
     start = time.monotonic()
     os.chdir(ROOT)
-    for folder in (REPORTS, LAB_REPORTS):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
     outcome = Outcome()
     run_checks(outcome)
     run_here(outcome, ["-m", "not lab"] if quick else [])
     if not quick:
+        shutil.rmtree(LAB_REPORTS, ignore_errors=True)
+        LAB_REPORTS.mkdir(parents=True)
         for machines in BOOTS:
             run_in_lab(outcome, machines)
     print()
