@@ -4,6 +4,7 @@
 The small world has few directory names, so that random rules meet, nest and conflict all the time.
 """
 
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
@@ -58,7 +59,6 @@ def rule(
     section: Section = Section.FILE,
     sources: tuple[str, ...] = (),
     policy: str = "one",
-    index: int = 0,
     **flags: bool,
 ) -> Rule:
     """One rule; `target` as `pattern` reads it, unless it is a target already."""
@@ -66,9 +66,9 @@ def rule(
     return Rule(
         policy=identity,
         scope=scope,
-        index=index,
-        where=f"spec.{section.name.lower()}.rules[{index}]",
-        line=index + 1,
+        index=0,
+        where="somewhere",
+        line=0,
         section=section,
         action=Action(action),
         target=pattern(target) if isinstance(target, str) else target,
@@ -88,14 +88,11 @@ def meaning(
     numbered: list[Rule] = []
     for one in rules:
         taken = sum(other.policy == one.policy for other in numbered)
-        numbered.append(Rule(**{**_fields(one), "index": taken}))
+        where = f"spec.{one.section.name.lower()}.rules[{taken}]"
+        numbered.append(replace(one, index=taken, where=where, line=taken + 1))
     if base_set:
         numbered += base_rules(lambda target: (target,))
     return Meaning(RuleSet.of(numbered, Postures(file, network, capabilities)))
-
-
-def _fields(one: Rule) -> dict[str, object]:
-    return {name: getattr(one, name) for name in Rule.__slots__}
 
 
 COMPONENTS = ("a", "b", "ab", "ac", "lib")
