@@ -11,10 +11,8 @@ resolver is passed in; this module touches no file system.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
-from hauberk.automaton.errors import PatternError
 from hauberk.automaton.patterns import Directory, Exact, Glob, Name, Pattern
 from hauberk.policy import models
 from hauberk.policy.fields import CAPABILITIES
@@ -42,29 +40,6 @@ What does not exist is resolved as far as it does; a path that runs through no l
 """
 
 
-@dataclass(frozen=True, slots=True)
-class RuleFault:
-    """A rule without a meaning: where it was written and why."""
-
-    file: str
-    line: int
-    field: str
-    message: str
-    hint: str
-
-    def __str__(self) -> str:
-        return f"{self.file or 'policy'}:{self.line}: {self.field}: {self.message}"
-
-
-class RuleFaultsError(RulesError):
-    """Some rules cannot be given a meaning; `faults` lists all of them."""
-
-    def __init__(self, faults: list[RuleFault]) -> None:
-        hints = "; ".join(fault.hint for fault in faults if fault.hint)
-        super().__init__("; ".join(map(str, faults)), hints)
-        self.faults = faults
-
-
 def enforceable(rule: models.Rule) -> bool:
     """Whether this version can enforce the rule at all.
 
@@ -87,15 +62,12 @@ def rule_set(
 ) -> RuleSet:
     """The rules of `policies`, all of which bind one workload.
 
-    Raises RuleFaultsError for the patterns that are malformed, all at once.
+    Raises PatternError for a glob that its real path makes too long.
     """
     names = _Names(resolve)
     rules: list[Rule] = []
-    faults: list[RuleFault] = []
     for policy in policies:
-        rules += _rules_of(policy, names, faults)
-    if faults:
-        raise RuleFaultsError(faults)
+        rules += _rules_of(policy, names)
     if base_set:
         rules += base_rules(names.of_pattern)
     return RuleSet.of(rules, postures, names.aliases)
@@ -185,7 +157,7 @@ def scope_of(policy: models.Policy) -> Scope:
             return Scope.HOST
 
 
-def _rules_of(policy: models.Policy, names: _Names, faults: list[RuleFault]) -> Iterator[Rule]:
+def _rules_of(policy: models.Policy, names: _Names) -> Iterator[Rule]:
     if isinstance(policy, models.KubeArmorNetworkPolicy):
         return
     identity, scope, spec = policy_id(policy), scope_of(policy), policy.spec
@@ -199,12 +171,7 @@ def _rules_of(policy: models.Policy, names: _Names, faults: list[RuleFault]) -> 
         tags = next((level.tags for level in levels if level.tags), ())
         message = next((level.message for level in levels if level.message), "")
         sources = names.of_programs(written.sources) if isinstance(written, models.SourcedRule) else ()
-        try:
-            targets = _targets(written)
-        except PatternError as error:
-            faults.append(RuleFault(policy.file, written.line, written.where, error.message, error.remedy))
-            continue
-        for target in targets:
+        for target in _targets(written):
             forms: tuple[Target, ...]
             forms = (target,) if isinstance(target, Protocol | Capability) else names.of_pattern(target)
             for form in forms:
