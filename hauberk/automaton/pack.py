@@ -7,28 +7,19 @@ state accepts, high half: where every byte leads that has no edge) and for each 
 each other's gaps (row displacement). What is led to is a *reference*: a row's offset, with bit 0 set if the state is
 absorbing, so that the walk can stop there.
 
-Rows are placed in the order in which the automaton was made, each at the first offset at which it fits: the states of
-one path lie close to each other.
+Where rows are put is the matter of `layout.py`.
 """
 
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hauberk.automaton.dfa import Automaton
-from hauberk.automaton.compile import Tables
 from hauberk.automaton.errors import AutomatonError
+from hauberk.automaton.layout import MAX_BYTE, SLOT, Gaps, Layout, row_mask
 
-SLOT = 8
-MAX_BYTE = 255
 MAX_IMAGE = 1 << 32
 """What a reference of 32 bits can address."""
-
-# How many slots behind the last row placed a gap is still tried. A row with a single edge, by far the most common, has
-# its two slots closer together than that.
-_BEHIND = 192
-# Slots by which a layout grows.
-_GROWTH = 1 << 16
 
 
 class ImageTooLargeError(AutomatonError):
@@ -49,12 +40,15 @@ class TableBuilder:
         self._base = base
         # Two words a slot: low half, high half.
         self._words = array("I")
-        # An unused slot would pass for an edge of a row at offset 0.
-        self._gaps = _Gaps(floor=0 if base else 1)
+        self._gaps = Gaps(0)
         # One beyond the last slot that a lookup can touch.
         self._reach = 0
         self._rows: dict[tuple[int, int, tuple[tuple[int, int], ...]], int] = {}
         self._absorbing: dict[int, int] = {}
+        if not base:
+            # An unused slot would pass for an edge of a row at offset 0.
+            self._extend(1)
+            self._gaps.leave(1)
 
     def add_row(self, accept: int, default: int, edges: Mapping[int, int]) -> int:
         """Add a row and return its offset, which is also the reference to it. Equal rows are added once.
@@ -65,7 +59,7 @@ class TableBuilder:
         key = (accept, default, tuple(sorted(edges.items())))
         if key not in self._rows:
             highest = key[2][-1][0] if edges else 0
-            slot = self._gaps.place(tuple(symbol for symbol, _ in key[2]), _mask(edges))
+            slot = self._gaps.place(tuple(symbol for symbol, _ in key[2]), row_mask(edges))
             row = self._offset(slot)
             self._extend(slot + highest + 1)
             self._look(slot + max(highest, MAX_BYTE))
@@ -96,19 +90,18 @@ class TableBuilder:
                 references[state] = word in known
                 known.add(word)
             state = t.count.find(0, state + 1)
-        self._gaps.leave(len(self._words) // 2)
-        begin = self._gaps.floor
-        low, source = _lay_out(t, accepts, references, self._offset(0), self._gaps)
+        begin = len(self._words) // 2
+        layout = Layout(t, accepts, references, self._offset(begin))
         for state, word in absorbing.items():
             references[state] = self._absorbing.setdefault(word, references[state] | 1)
-        self._extend(begin + len(low))
-        self._look(begin + len(low) - 1 + MAX_BYTE)
-        self._words[2 * begin :: 2] = low
-        # What `source` numbers: nothing, the states' defaults, the targets.
+        self._extend(begin + layout.end)
+        self._look(begin + layout.end - 1 + MAX_BYTE)
+        self._gaps.leave(begin + layout.end)
+        self._words[2 * begin :: 2] = layout.low
         leads_to = array("I", [0])
         leads_to.extend(map(references.__getitem__, t.default))
         leads_to.extend(map(references.__getitem__, t.targets))
-        self._words[2 * begin + 1 :: 2] = array("I", map(leads_to.__getitem__, source))
+        self._words[2 * begin + 1 :: 2] = array("I", map(leads_to.__getitem__, layout.source))
         return references[automaton.start]
 
     def add_block(self, data: bytes) -> int:
@@ -151,86 +144,6 @@ class TableBuilder:
             raise ImageTooLargeError("the tables would be larger than 4 GiB", "split the rules among workloads")
 
 
-class _Gaps:
-    """The slots that are free, near the end of those in use: the others are not worth a search."""
-
-    __slots__ = ("floor", "taken")
-
-    def __init__(self, floor: int) -> None:
-        # Nothing is placed before `floor`; the bits of `taken` are the slots from there.
-        self.floor = floor
-        self.taken = 0
-
-    def leave(self, slot: int) -> None:
-        """Place nothing before `slot` any more."""
-        self.floor = max(self.floor, slot)
-        self.taken = 0
-
-    def place(self, symbols: Iterable[int], mask: int) -> int:
-        """Take the slots of a row with edges by `symbols`, of which bit 0 and the symbols are set in `mask`; the first one
-        that fits is returned."""
-        barred = taken = self.taken
-        for symbol in symbols:
-            barred |= taken >> symbol
-        # The lowest bit that is not set.
-        at = (~barred & (barred + 1)).bit_length() - 1
-        taken |= mask << at
-        slot = self.floor + at
-        if at > _BEHIND:
-            self.floor = slot - _BEHIND
-            taken >>= at - _BEHIND
-        self.taken = taken
-        return slot
-
-
 def _check_accept(accept: int) -> None:
     if not accept & 1:
         raise ValueError("an accept word has bit 0 set")
-
-
-def _mask(symbols: Iterable[int]) -> int:
-    mask = 1
-    for symbol in symbols:
-        mask |= 1 << symbol
-    return mask
-
-
-def _lay_out(
-    t: Tables, accepts: "array[int]", references: "array[int]", origin: int, gaps: _Gaps
-) -> "tuple[array[int], array[int]]":
-    """Place the rows of all states without a reference into `gaps`, where all is free, and note their references.
-
-    Slot 0 is at the offset `origin`. Returns, for the slots from the first free one, the low half, and where the high
-    half comes from: 1 + s for the default of state s, 1 + states + i for the target i, 0 for a slot that is free.
-    """
-    begin = gaps.floor
-    origin += SLOT * begin
-    low = array("I")
-    source = array("I")
-    room = end = 0
-    edges = 1 + len(accepts)
-    # By symbols; one lookup is much cheaper than making it anew.
-    masks: dict[bytes, int] = {}
-    for state, (first, count) in enumerate(zip(t.first, t.count, strict=True)):
-        if references[state]:
-            continue
-        symbols = bytes(t.symbols[first : first + count])
-        mask = masks.get(symbols) or masks.setdefault(symbols, _mask(symbols))
-        slot = gaps.place(symbols, mask) - begin
-        if slot >= room:
-            room = len(low) + _GROWTH - MAX_BYTE
-            low.frombytes(bytes(4 * _GROWTH))
-            source.frombytes(bytes(4 * _GROWTH))
-        reference = origin + SLOT * slot
-        low[slot] = accepts[state]
-        source[slot] = 1 + state
-        references[state] = reference
-        edge = edges + first
-        for symbol in symbols:
-            low[slot + symbol] = reference
-            source[slot + symbol] = edge
-            edge += 1
-        if slot + mask.bit_length() > end:
-            end = slot + mask.bit_length()
-    del low[end:], source[end:]
-    return low, source
