@@ -12,7 +12,7 @@ import click
 from hauberk import __version__
 from hauberk.errors import HauberkError
 
-COMMANDS = ("lab", "policy", "probe")
+COMMANDS = ("lab", "policy", "probe", "run")
 """Commands by name: `hauberk.cli.NAME` has a click command NAME."""
 
 

@@ -21,7 +21,7 @@ enum hb_walk_end {
 	WALK_RUNNING = 0,
 	WALK_NAMED,
 	WALK_UNKNOWN, /* detached or anonymous mount, too deep, or the tree would not hold still */
-	WALK_NAMELESS, /* pipes, sockets, anonymous inodes, memfd */
+	WALK_NAMELESS, /* pipes, sockets, anonymous inodes, memfd; what the kernel opens for itself */
 };
 
 /* Look at the superblock in which `at` lies. */
@@ -103,8 +103,13 @@ static __always_inline void cross_mount(struct hb_walk *w)
 		return;
 	}
 	ns = BPF_CORE_READ(m, mnt_ns);
-	/* detached (NULL), internal (an error), or anonymous: no name that a rule could speak of */
-	if (!ns || (u64)ns >= (u64)-4095 || !bpf_core_field_exists(ns->seq) || BPF_CORE_READ(ns, seq) == 0) {
+	/* a mount of the kernel's own (an error for a namespace): overlayfs opens directories of its layers so */
+	if ((u64)ns >= (u64)-4095) {
+		w->end = WALK_NAMELESS;
+		return;
+	}
+	/* detached or anonymous: no name that a rule could speak of */
+	if (!ns || !bpf_core_field_exists(ns->seq) || BPF_CORE_READ(ns, seq) == 0) {
 		w->end = WALK_UNKNOWN;
 		return;
 	}

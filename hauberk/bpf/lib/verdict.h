@@ -106,6 +106,8 @@ __noinline int judge_slowly(struct hb_access *x, u32 exec)
 	s->walk.top.file_state = TABLE_FIELD(v, file_start);
 	s->walk.top.exec_state = TABLE_FIELD(v, exec_start);
 	name_object(s, slot, exec);
+	if (s->walk.end == WALK_NAMELESS && !s->walk.roots && (x->operations & (1u << HB_EXEC)))
+		s->walk.end = WALK_UNKNOWN;
 	if (s->walk.end == WALK_UNKNOWN) {
 		if (!(TABLE_FIELD(v, flags) & x->operations * HB_T_UNKNOWN_EXEC))
 			x->word = WORD(HB_AUDIT, HB_RULE_UNKNOWN);

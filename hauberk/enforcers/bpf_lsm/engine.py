@@ -30,6 +30,8 @@ from hauberk.workloads.mounts import MountsError, mounts_of
 PIN_ROOT: Final = Path("/sys/fs/bpf/hauberk")
 SMALLEST_ARENA: Final = 1 << 16
 LARGEST_ARENA: Final = 1 << 30
+FIRST_TABLE: Final = 64
+"""Where the first table of an engine for one workload is placed."""
 VIOLATION_RING: Final = 1 << 20
 EVENT_RING: Final = 1 << 20
 MAX_TASKS: Final = 32768
@@ -55,7 +57,6 @@ class Engine:
         self._arena: Mapped = object_.map("arena").mmap()
         self._workloads = workloads
         self._next = _aligned(workloads * abi.WORKLOAD.size)
-        self._tables: dict[int, Table] = {}
         self._generation = 0
         self.violations = RingReader(object_.map("violations"))
         self.events = RingReader(object_.map("events"))
@@ -113,26 +114,29 @@ class Engine:
             table = TableCompiler(meaning, self._next).compile(mounts_of(pid), visible)
         except (AutomatonError, MountsError) as error:
             raise EnforcerError(error.message, error.remedy) from error
-        end = self._next + len(table.image)
-        if end > len(self._arena.view):
-            raise EnforcerError(f"the tables need {end} bytes, and the engine was loaded with {len(self._arena.view)}")
-        self._arena.view[self._next : end] = table.image
+        self.install(workload, table)
+        return []
+
+    def install(self, workload: int, table: Table) -> int:
+        """Put a table in force that was compiled for the next free place in the arena (FIRST_TABLE in a new engine).
+
+        Returns its generation, which records carry. Raises EnforcerError.
+        """
+        begin = table.base
+        end = begin + len(table.image)
+        if begin != self._next or end > len(self._arena.view):
+            raise EnforcerError(f"no room for a table of {len(table.image)} bytes at {begin}")
+        self._arena.view[begin:end] = table.image
         mounts = self._object.map("mounts")
         try:
             for key, value in table.mounts:
                 mounts.update(key, value)
         except KernelError as error:
-            raise EnforcerError(f"the mounts of the workload found no room: {error.message}", error.remedy) from error
+            raise EnforcerError(f"the workload's mounts found no room: {error.message}", error.remedy) from error
         self._generation += 1
         # One store: a program sees the old table or the new one, whole.
         self._arena.store_u64(workload * abi.WORKLOAD.size, self._generation << 32 | table.offset)
         self._next = _aligned(end)
-        self._tables[workload] = table
-        return []
-
-    @property
-    def generation(self) -> int:
-        """The number of the newest table; records carry it."""
         return self._generation
 
     def confine(self, workload: int, pidfd: int) -> None:

@@ -43,6 +43,8 @@ _OTHER_PROTOCOL = 255
 class Table:
     """A compiled rule set: an image for the arena, and the entries of the `mounts` map that belong to it."""
 
+    base: int
+    """Arena offset at which the image must stand."""
     image: bytes
     offset: int
     """Arena offset of the table's head."""
@@ -219,7 +221,7 @@ class TableCompiler:
         head = abi.TABLE.pack(self._flags, root.dev if root else 0, file_start, exec_start, *offsets)
         offset = builder.add_block(head)
         entries = _mount_entries(offset, mounts, states, prefixes)
-        return Table(builder.image(), offset, tuple(entries), self._flags)
+        return Table(self._base, builder.image(), offset, tuple(entries), self._flags)
 
     def _add(self, automaton: Automaton, word: Callable[[int], int]) -> int:
         return self._builder.add_automaton(automaton, array("I", map(word, range(len(automaton)))))
