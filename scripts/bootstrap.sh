@@ -62,9 +62,11 @@ system_packages() {
 requirements() {
 	# What the environment was made from: with another answer it is brought up to date.
 	"$VENV/bin/python" - <<-'END'
-		import hashlib, sys
-		text = open("pyproject.toml", "rb").read() + sys.version.encode()
-		print(hashlib.sha256(text).hexdigest())
+		import hashlib, sys, tomllib
+		with open("pyproject.toml", "rb") as file:
+		    asked = tomllib.load(file)
+		text = repr((asked["build-system"], asked["project"], sys.version))
+		print(hashlib.sha256(text.encode()).hexdigest())
 	END
 }
 
