@@ -139,10 +139,12 @@ def boot(outcome: Outcome, machine: Machine) -> None:
     command = [str(BIN / "hauberk"), "lab", "run", "--kernel", machine.kernel]
     command += ["--append", machine.append] if machine.append else []
     command += ["--writable", str(LAB_REPORTS), "--", *PYTEST, "-v", f"--junit-xml={report}", *machine.select]
-    with (LAB_REPORTS / f"{machine.name}.log").open("w") as log:
-        process = subprocess.Popen(
+    with (
+        (LAB_REPORTS / f"{machine.name}.log").open("w") as log,
+        subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        ) as process,
+    ):
         assert process.stdout
         for raw in process.stdout:
             line = raw.decode("utf-8", "replace").rstrip("\r\n")

@@ -18,7 +18,8 @@ REPORT = """<?xml version="1.0"?><testsuites><testsuite name="pytest" tests="{te
 @pytest.fixture
 def runner() -> ModuleType:
     spec = importlib.util.spec_from_file_location("run_tests_under_test", SCRIPT)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
