@@ -29,7 +29,7 @@ def records(batch: memoryview) -> Iterator[memoryview]:
 class RingReader:
     """One ring buffer map. `fileno()` becomes readable (poll, epoll, asyncio) when records wait.
 
-    `buffer_bytes` bounds a batch; it must hold the largest record.
+    `buffer_bytes` bounds a batch; it must hold the largest record. A ring has one reader, in one thread.
     """
 
     def __init__(self, ring: Map, buffer_bytes: int = 1 << 18) -> None:

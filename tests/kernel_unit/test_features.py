@@ -135,3 +135,7 @@ def test_observing_describes_this_machine_and_changes_nothing() -> None:
 def test_a_file_that_does_not_exist_reads_as_empty(tmp_path: Path) -> None:
     assert features.pseudo_file("securityfs", "no/such/file", tmp_path) == ""
     assert features.pseudo_file("no-such-filesystem", "lsm", tmp_path) == ""
+
+
+def test_hooks_that_no_kernel_has_are_not_available() -> None:
+    assert features.available_hooks({"file_open", "capable", "no_such_hook"}) == {"file_open", "capable"}
