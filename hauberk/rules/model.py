@@ -204,9 +204,22 @@ class RuleSet:
         return any(rule.base for rule in self.rules)
 
 
-def rule_order(rule: Rule) -> tuple[bool, PolicyId, int, str]:
-    """The rank among rules of equal breadth: kind, namespace, name, index; the base set comes last."""
-    return (rule.base, rule.policy, rule.index, repr(rule.target))
+def rule_order(rule: Rule) -> tuple[object, ...]:
+    """The rank among rules of equal breadth: kind, namespace, name, index; the base set comes last.
+
+    The rest of the rule follows, so that the order is one even if two policies were given the same name.
+    """
+    return (
+        rule.base,
+        rule.policy,
+        rule.index,
+        rule.section,
+        rule.action,
+        repr(rule.target),
+        rule.sources,
+        (rule.owner_only, rule.read_only, rule.tty_only),
+        (rule.where, rule.line, rule.severity, rule.tags, rule.message, rule.scope),
+    )
 
 
 class Outcome(NamedTuple):
