@@ -8,7 +8,6 @@
 
 /* Offsets into the arena are masked with this; user space sets it to the arena's size, a power of two, less 8. */
 const volatile u32 arena_mask = (1u << 20) - 8;
-const volatile u32 workload_count = 1;
 
 /*
  * The workloads' heads, then every table: one value, so that an offset is all that a pointer needs and so that user

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One loaded engine, and workloads run in it: what all tests on a real kernel stand on.
+
+Loading takes seconds in the lab, so that one engine serves many tests; each run is a workload of its own with a table of
+its own.
+"""
+
+import os
+import select
+import tempfile
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from hauberk.enforcers.bpf_lsm import Engine
+from hauberk.events.clock import Clock
+from hauberk.events.identity import WorkloadIdentity
+from hauberk.events.record import Call, Record, RecordError, decode_each
+from hauberk.events.translate import Translator
+from hauberk.kernel.ring import RingReader, records
+from hauberk.policy.load import load_text
+from hauberk.rules.meaning import Meaning
+from hauberk.rules.model import Posture, Postures, RuleSet, Section
+from hauberk.rules.normalise import rule_set
+from hauberk.workloads.command import Command
+from hauberk.workloads.rootfs import resolver
+
+AUDIT = Postures(file=Posture.AUDIT, network=Posture.AUDIT, capabilities=Posture.AUDIT)
+BLOCK = Postures(file=Posture.BLOCK, network=Posture.BLOCK, capabilities=Posture.BLOCK)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a run: exit status, output, the kernel's records in order, and the rules that they number."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    records: tuple[Record, ...]
+    rules: RuleSet
+    meaning: Meaning
+    workload: int
+
+    @property
+    def output(self) -> str:
+        return (self.stdout + self.stderr).decode(errors="replace")
+
+    def refused(self, call: Call | None = None) -> list[Record]:
+        return [r for r in self.records if r.verdict == 2 and call in (None, r.call)]
+
+    def audited(self, call: Call | None = None) -> list[Record]:
+        return [r for r in self.records if r.verdict == 1 and call in (None, r.call)]
+
+    def alerts(self):  # type: ignore[no-untyped-def]
+        """The records as users would see them."""
+        translator = Translator(Clock())
+        translator.add_workload(self.workload, WorkloadIdentity(namespace="default", container_name="test"))
+        for generation in {r.generation for r in self.records}:
+            translator.add_rules(self.workload, generation, self.rules.rules)
+        return [translator.translate(r) for r in self.records]
+
+
+class Arena:
+    """An engine for many runs. A context manager; leaves nothing behind."""
+
+    def __init__(self, *, workloads: int = 512, table_bytes: int = 32 << 20, disabled: Collection[str] = ()) -> None:
+        name = f"test-{os.getpid()}-{time.monotonic_ns()}"
+        self.engine = Engine.load(name, workloads=workloads, table_bytes=table_bytes, disabled=disabled)
+        self._workloads = iter(range(workloads))
+        self._waiting: list[Record] = []
+
+    def run(
+        self,
+        policies: str,
+        argv: Sequence[str],
+        *,
+        postures: Postures = AUDIT,
+        visible: Sequence[Section] = (),
+        prepare: Callable[[], None] | None = None,
+        base_set: bool = True,
+        timeout: float = 60,
+    ) -> Ran:
+        """Run a command under policies written as YAML, all of them selected."""
+        loaded = load_text(policies, "<test>") if policies else None
+        if loaded is not None and loaded.faults:
+            raise AssertionError("\n".join(map(str, loaded.faults)))
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+
+            def child() -> None:
+                os.dup2(out.fileno(), 1)
+                os.dup2(err.fileno(), 2)
+                if prepare is not None:
+                    prepare()
+
+            command = Command(argv, child)
+            root = os.fsencode(f"/proc/{command.pid}/root")
+            rules = rule_set(loaded.policies if loaded else (), postures, resolve=resolver(root), base_set=base_set)
+            meaning = Meaning(rules)
+            workload = next(self._workloads)
+            try:
+                self.engine.apply(workload, meaning, command.pid, visible)
+                self.engine.confine(workload, command.pidfd)
+            except BaseException:
+                command.abandon()
+                raise
+            status, found = self._watch(command, workload, timeout)
+            out.seek(0)
+            err.seek(0)
+            return Ran(status, out.read(), err.read(), tuple(found), rules, meaning, workload)
+
+    def _watch(self, command: Command, workload: int, timeout: float) -> tuple[int, list[Record]]:
+        found: list[Record] = []
+        command.start()
+        poll = select.poll()
+        poll.register(command.pidfd, select.POLLIN)
+        poll.register(self.engine.violations.fileno(), select.POLLIN)
+        poll.register(self.engine.events.fileno(), select.POLLIN)
+        end = time.monotonic() + timeout
+        while command.pidfd not in dict(poll.poll(1000)):
+            found += self.drain()
+            if time.monotonic() > end:
+                command.abandon()
+                raise AssertionError(f"still running after {timeout} s")
+        status = command.wait()
+        command.close()
+        found += self.drain()
+        return status, [r for r in found if r.workload == workload and r.call != Call.ENDED]
+
+    def drain(self) -> list[Record]:
+        """The records that wait in both rings."""
+        found: list[Record] = []
+        for ring in (self.engine.violations, self.engine.events):
+            found += _drain(ring)
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.engine.remove()
+
+
+def _drain(ring: RingReader) -> list[Record]:
+    found = []
+    while batch := ring.drain():
+        for record in decode_each(records(batch)):
+            assert not isinstance(record, RecordError), record
+            found.append(record)
+    return found
+
+
+def shell(script: str) -> list[str]:
+    """A command line that runs a script."""
+    return ["/bin/sh", "-c", script]
