@@ -30,6 +30,9 @@ STATE_LIMIT = 1_000_000
 SHAPE_LIMIT = 1 << 16
 """States of the shapes that begin at one node, joined. Beyond it globs multiply and no table would do."""
 
+SHORTEST_CHAIN = 3
+"""States of a chain that is worth to be noted."""
+
 # What is spent on telling which patterns are to blame: shapes measured, patterns joined (globs, and directories), states
 # counted, costs shown.
 _SIZED = 512
@@ -84,6 +87,9 @@ class Tables:
     symbols: bytearray = field(default_factory=bytearray)
     targets: "array[int]" = field(default_factory=lambda: array("I"))
     accept_sets: list[frozenset[int]] = field(default_factory=lambda: [frozenset()])
+    # Stretches of states (the first, how many) of which each has one edge, which leads to the next one, and the same
+    # default and accept set as the next one; for whoever can make use of it.
+    chains: list[tuple[int, int]] = field(default_factory=list)
 
 
 def compile_tables(patterns: Sequence[Pattern], limit: int) -> Tables:
@@ -397,6 +403,8 @@ class _Compiler:
             t.count[state:] = b"\1" * n
             t.symbols += text
             t.targets.extend(range(state + 1, state + n + 1))
+            if n >= SHORTEST_CHAIN:
+                t.chains.append((state, n))
             return place, state, edge + n - 1
         first = edge = -1
         for byte in text:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the rows of a table lie: each in the gaps that others leave.
 
-Rows with no edge or several are put, in the order of their states, where they first fit. Those with a single edge, most
-of a table that is made from paths, are put without any search and without any gap: if rows are sorted by their symbol,
-then a row that begins at the next free slot has its edge beyond all edges so far. They are sorted within batches of
-states, so that the states of one path still lie close to each other.
+Most rows have a single edge that leads to the next state: the tails of paths, *chains*. They are put without any search
+and nearly without gaps: if rows are sorted by their symbols, then a row that begins at the next free slot has its edge
+beyond all edges so far. They are sorted within batches, so that one path's states still lie close to each other. All
+other rows are put, in the order of their states, where they first fit.
 """
 
 from array import array
@@ -28,8 +28,6 @@ _BATCH = 1 << 14
 
 # Free slots in a row that are worth using: the layout would fray into ever smaller pieces.
 _WORTHWHILE = 16
-
-_IS_ONE = bytes(count == 1 for count in range(256))
 
 
 class Gaps:
@@ -73,92 +71,137 @@ def row_mask(symbols: Iterable[int]) -> int:
 
 
 class Layout:
-    """The rows of one automaton. `low` holds the low half of each slot; `source` tells where its high half comes from:
-    1 + s for the default of state s, 1 + states + i for the target i, 0 for a slot that is free.
-    """
+    """The rows of one automaton, as the low and the high halves of the slots from the offset `origin`."""
 
     def __init__(self, tables: Tables, accepts: "array[int]", references: "array[int]", origin: int) -> None:
-        """Place all states whose reference is 0, from the offset `origin`, and set their references.
-
-        `accepts` has the accept word of each state.
-        """
+        """Place all states whose reference is 0 and set their references. `accepts` has each state's accept word."""
         self.tables = tables
         self.accepts = accepts
         self.references = references
         self.origin = origin
         self.low = array("I")
-        self.source = array("I")
-        self.end = 0
-        self.place_singly()
-        self.place_by_symbol()
-        del self.low[self.end :], self.source[self.end :]
+        self.high = array("I")
+        # Slots, and the states whose references are to be their high halves.
+        self.leads_to: list[tuple[array[int], array[int]]] = []
+        self.place_one_by_one()
+        batch: list[tuple[int, int]] = []
+        states = 0
+        for chain in tables.chains:
+            batch.append(chain)
+            states += chain[1]
+            if states >= _BATCH:
+                self.place_sorted(batch)
+                batch = []
+                states = 0
+        if batch:
+            self.place_sorted(batch)
+        for slots, targets in self.leads_to:
+            for slot, state in zip(slots, targets, strict=True):
+                self.high[slot] = references[state]
 
-    def make_room(self) -> None:
-        self.low.frombytes(bytes(4 * _GROWTH))
-        self.source.frombytes(bytes(4 * _GROWTH))
-
-    def place_singly(self) -> None:
-        """Place the rows that have not exactly one edge."""
-        t, references, accepts, low, source = self.tables, self.references, self.accepts, self.low, self.source
+    def place_one_by_one(self) -> None:
+        """Place the rows outside of chains where they first fit."""
+        t, references, accepts, low = self.tables, self.references, self.accepts, self.low
+        loose = bytearray(b"\1") * len(accepts)
+        for state, length in t.chains:
+            loose[state : state + length] = bytes(length)
+        slots, targets = array("I"), array("I")
         gaps = Gaps(0)
-        edges = 1 + len(accepts)
         # By symbols; to look a mask up is much cheaper than to make it anew.
         masks: dict[bytes, int] = {}
         room = end = 0
-        for state, (first, count) in enumerate(zip(t.first, t.count, strict=True)):
-            if count == 1 or references[state]:
+        for state in compress(range(len(loose)), loose):
+            if references[state]:
                 continue
-            symbols = bytes(t.symbols[first : first + count])
+            first = t.first[state]
+            last = first + t.count[state]
+            symbols = bytes(t.symbols[first:last])
             mask = masks.get(symbols) or masks.setdefault(symbols, row_mask(symbols))
             slot = gaps.place(symbols, mask)
             if slot >= room:
-                self.make_room()
+                low.frombytes(bytes(4 * _GROWTH))
                 room = len(low) - MAX_BYTE
             low[slot] = accepts[state]
-            source[slot] = 1 + state
             references[state] = reference = self.origin + SLOT * slot
-            for edge, symbol in enumerate(symbols, edges + first):
+            slots.append(slot)
+            targets.append(t.default[state])
+            for symbol in symbols:
                 low[slot + symbol] = reference
-                source[slot + symbol] = edge
+                slots.append(slot + symbol)
+            targets += t.targets[first:last]
             end = max(end, slot + mask.bit_length())
-        self.end = end
+        del low[end:]
+        self.high.frombytes(bytes(4 * end))
+        self.leads_to.append((slots, targets))
 
-    def place_by_symbol(self) -> None:
-        """Place the rows that have exactly one edge."""
+    def place_sorted(self, chains: list[tuple[int, int]]) -> None:
+        """Place the rows of `chains` in the order of their symbols."""
         t = self.tables
-        for batch in range(0, len(t.count), _BATCH):
-            ones = t.count[batch : batch + _BATCH].translate(_IS_ONE)
-            states = list(compress(range(batch, batch + len(ones)), ones))
-            symbols = bytes(map(t.symbols.__getitem__, map(t.first.__getitem__, states)))
-            order = sorted(range(len(states)), key=symbols.__getitem__)
-            groups = [(symbol, symbols.count(symbol)) for symbol in sorted(set(symbols))]
-            self.place_sorted(array("I", map(states.__getitem__, order)), groups)
+        text = b"".join([t.symbols[t.first[state] : t.first[state] + length] for state, length in chains])
+        order = sorted(range(len(text)), key=list(text).__getitem__)
+        begin = len(self.low)
+        runs, end = _runs(begin, text)
+        self.low.frombytes(bytes(4 * (end - begin)))
+        self.high.frombytes(bytes(4 * (end - begin)))
+        rows: list[int] = []
+        for slot, _, n in runs:
+            rows.extend(range(self.origin + SLOT * slot, self.origin + SLOT * (slot + n), SLOT))
+        # Back from the order of the symbols to that of the text, where each row but a chain's last leads to the next.
+        row_at = [0] * len(rows)
+        for i, row in zip(order, rows, strict=True):
+            row_at[i] = row
+        slots, targets = array("I"), array("I")
+        accepts: list[int] = []
+        defaults: list[int] = []
+        at = 0
+        for state, length in chains:
+            self.references[state : state + length] = array("I", row_at[at : at + length])
+            accepts += self.accepts[state : state + length]
+            defaults += [self.references[t.default[state]]] * length
+            at += length
+            slots.append((row_at[at - 1] - self.origin) // SLOT + text[at - 1])
+            targets.append(t.targets[t.first[state] + length - 1])
+        self.leads_to.append((slots, targets))
+        row_at.append(0)
+        after = row_at[1:]
+        self.fill(runs, array("I", rows), *(_sorted(values, order) for values in (accepts, defaults, after)))
 
-    def place_sorted(self, states: "array[int]", groups: list[tuple[int, int]]) -> None:
-        """Place rows with one edge each, sorted by its symbol: `groups` tells how many there are of each symbol."""
-        t, low, source = self.tables, self.low, self.source
-        while len(low) < self.end + 2 * len(states) + 2 * MAX_BYTE:
-            self.make_room()
-        slot = self.end
-        # Where edges lie beyond `slot`, as stretches. Each new one lies beyond all others.
-        ahead: deque[tuple[int, int]] = deque()
+    def fill(
+        self,
+        runs: list[tuple[int, int, int]],
+        rows: "array[int]",
+        accepts: "array[int]",
+        defaults: "array[int]",
+        after: "array[int]",
+    ) -> None:
         done = 0
-        for symbol, count in groups:
-            last = done + count
-            while done < last:
-                while ahead and ahead[0][0] - slot < _WORTHWHILE:
-                    slot = ahead.popleft()[1]
-                free = ahead[0][0] - slot if ahead else symbol
-                n = min(last - done, symbol, free)
-                run = states[done : done + n]
-                rows = array("I", range(self.origin + SLOT * slot, self.origin + SLOT * (slot + n), SLOT))
-                edge = slot + symbol
-                low[slot : slot + n] = array("I", map(self.accepts.__getitem__, run))
-                low[edge : edge + n] = rows
-                source[slot : slot + n] = array("I", map((1).__add__, run))
-                source[edge : edge + n] = array("I", map((1 + len(self.accepts)).__add__, map(t.first.__getitem__, run)))
-                deque(map(self.references.__setitem__, run, rows), maxlen=0)
-                ahead.append((edge, edge + n))
-                slot += n
-                done += n
-        self.end = ahead[-1][1] if ahead else slot
+        for slot, symbol, n in runs:
+            edge = slot + symbol
+            self.low[slot : slot + n] = accepts[done : done + n]
+            self.high[slot : slot + n] = defaults[done : done + n]
+            self.low[edge : edge + n] = rows[done : done + n]
+            self.high[edge : edge + n] = after[done : done + n]
+            done += n
+
+
+def _sorted(values: list[int], order: list[int]) -> "array[int]":
+    return array("I", [values[i] for i in order])
+
+
+def _runs(slot: int, text: bytes) -> tuple[list[tuple[int, int, int]], int]:
+    """Where rows with the edges `text`, one each, lie if sorted, from `slot` on: stretches of slots, the rows' symbol and
+    their number. Also returns the slot after all rows and edges."""
+    runs: list[tuple[int, int, int]] = []
+    # Where edges lie beyond `slot`, as stretches. Each new one lies beyond all others.
+    ahead: deque[tuple[int, int]] = deque()
+    for symbol in sorted(set(text)):
+        left = text.count(symbol)
+        while left:
+            while ahead and ahead[0][0] - slot < _WORTHWHILE:
+                slot = ahead.popleft()[1]
+            n = min(left, symbol, ahead[0][0] - slot if ahead else symbol)
+            runs.append((slot, symbol, n))
+            ahead.append((slot + symbol, slot + symbol + n))
+            slot += n
+            left -= n
+    return runs, ahead[-1][1]

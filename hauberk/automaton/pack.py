@@ -81,27 +81,18 @@ class TableBuilder:
         _check_accept(min(map((1).__and__, accepts)))
         # 0 for a state that has no row yet.
         references = array("I", bytes(4 * len(accepts)))
-        absorbing: dict[int, int] = {}
-        known = set(self._absorbing)
         state = t.count.find(0)
         while state >= 0:
-            if t.default[state] == state:
-                word = absorbing[state] = accepts[state]
-                references[state] = word in known
-                known.add(word)
+            if automaton.is_absorbing(state):
+                references[state] = self._absorbing_row(accepts[state])
             state = t.count.find(0, state + 1)
         begin = len(self._words) // 2
         layout = Layout(t, accepts, references, self._offset(begin))
-        for state, word in absorbing.items():
-            references[state] = self._absorbing.setdefault(word, references[state] | 1)
-        self._extend(begin + layout.end)
-        self._look(begin + layout.end - 1 + MAX_BYTE)
-        self._gaps.leave(begin + layout.end)
+        self._extend(begin + len(layout.low))
+        self._look(len(self._words) // 2 - 1 + MAX_BYTE)
+        self._gaps.leave(len(self._words) // 2)
         self._words[2 * begin :: 2] = layout.low
-        leads_to = array("I", [0])
-        leads_to.extend(map(references.__getitem__, t.default))
-        leads_to.extend(map(references.__getitem__, t.targets))
-        self._words[2 * begin + 1 :: 2] = array("I", map(leads_to.__getitem__, layout.source))
+        self._words[2 * begin + 1 :: 2] = layout.high
         return references[automaton.start]
 
     def add_block(self, data: bytes) -> int:
@@ -124,6 +115,16 @@ class TableBuilder:
         if sys.byteorder == "big":
             words.byteswap()
         return words.tobytes()
+
+    def _absorbing_row(self, accept: int) -> int:
+        if accept not in self._absorbing:
+            slot = self._gaps.place((), 1)
+            reference = self._offset(slot) | 1
+            self._extend(slot + 1)
+            self._look(slot + MAX_BYTE)
+            self._fill(slot, accept, reference)
+            self._absorbing[accept] = reference
+        return self._absorbing[accept]
 
     def _offset(self, slot: int) -> int:
         return self._base + SLOT * slot
