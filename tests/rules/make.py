@@ -118,10 +118,7 @@ PATTERNS = tuple(
 
 PROGRAMS = (b"/a/b", b"/b", b"/a/ab", b"/lib/ld-linux.so.2")
 
-path_targets = st.sampled_from(PATTERNS)
-targets: dict[Section, st.SearchStrategy[Target]] = {
-    Section.PROCESS: path_targets,
-    Section.FILE: path_targets,
+other_targets: dict[Section, st.SearchStrategy[Target]] = {
     Section.NETWORK: st.sampled_from(PROTOCOLS).map(Protocol),
     Section.CAPABILITIES: st.sampled_from((Capability(0), Capability(13), Capability(21))),
 }
@@ -131,8 +128,10 @@ source_lists = st.one_of(
 
 
 @st.composite
-def rules(draw: st.DrawFn, actions: tuple[Action, ...] = tuple(Action)) -> Rule:
-    """A rule of the small world."""
+def rules(
+    draw: st.DrawFn, actions: tuple[Action, ...] = tuple(Action), pool: tuple[Pattern, ...] = PATTERNS
+) -> Rule:
+    """A rule of the small world, its path one of `pool`."""
     section = draw(st.sampled_from((*[Section.FILE] * 4, *[Section.PROCESS] * 3, *Section)))
     on_paths = section in (Section.FILE, Section.PROCESS)
     identity, scope = POLICIES[draw(st.sampled_from(sorted(POLICIES)))]
@@ -144,7 +143,7 @@ def rules(draw: st.DrawFn, actions: tuple[Action, ...] = tuple(Action)) -> Rule:
         line=0,
         section=section,
         action=draw(st.sampled_from(actions)),
-        target=draw(targets[section]),
+        target=draw(st.sampled_from(pool) if on_paths else other_targets[section]),
         sources=draw(source_lists),
         owner_only=on_paths and draw(rarely),
         read_only=section is Section.FILE and draw(rarely),
@@ -159,7 +158,9 @@ postures = st.builds(Postures, *[st.sampled_from(Posture)] * 3)
 @st.composite
 def rule_sets(draw: st.DrawFn) -> RuleSet:
     """Rules of the small world, with or without the base set."""
-    chosen = draw(st.lists(rules(), min_size=draw(st.sampled_from((1, 4, 6))), max_size=8))
+    # Few paths, so that several rules speak of each.
+    pool = tuple(draw(st.lists(st.sampled_from(PATTERNS), min_size=2, max_size=5, unique=True)))
+    chosen = draw(st.lists(rules(pool=pool), min_size=draw(st.sampled_from((1, 4, 6))), max_size=8))
     if draw(st.booleans()):
         chosen += base_rules(lambda target: (target,))
     return RuleSet.of(chosen, draw(postures))

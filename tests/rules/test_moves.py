@@ -56,7 +56,7 @@ def test_only_the_last_component_matters_to_a_pattern_without_an_anchor() -> Non
         assert is_anchored(pattern(text))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rule_sets(), st.data())
 def test_a_permitted_move_leaves_every_block_on_every_path_it_named(
     rule_set: RuleSet, data: st.DataObject

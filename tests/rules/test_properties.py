@@ -22,7 +22,7 @@ from .make import Access, matched_paths, rule_sets, rules, scenes
 from .oracle import oracle
 
 Scene = tuple[RuleSet, list[Access]]
-many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 GRAVITY = {Verdict.PERMIT: 0, Verdict.ALLOWED: 0, Verdict.AUDIT: 0, Verdict.REFUSE: 1}
 
