@@ -27,7 +27,7 @@ export CC="${CC:-clang-19}"
 
 system_packages() {
 	# Compilers and libraries of the build; what the lab boots with; the service of the demonstration.
-	wanted="clang-19 llvm-19 libbpf-dev libelf-dev zlib1g-dev qemu-system-x86 nginx-light"
+	wanted="clang-19 llvm-19 libbpf-dev libelf-dev zlib1g-dev qemu-system-x86 nginx-light fcgiwrap"
 	if ! "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; then
 		wanted="$wanted python3-venv"
 	fi
@@ -46,7 +46,8 @@ system_packages() {
 	[ "$(id -u)" = 0 ] || fail "as root: apt-get install --no-install-recommends$missing"
 	say "installing system packages:$missing"
 	apt-get update
-	# The demonstration starts an nginx of its own; the service that comes with the package shall not run because of us.
+	# The demonstration starts an nginx and a fcgiwrap of its own; the services that come with the packages shall not
+	# run because of us.
 	if [ ! -e $POLICY ]; then
 		trap 'rm -f $POLICY' EXIT
 		trap 'exit 130' INT TERM
@@ -54,8 +55,12 @@ system_packages() {
 		chmod 755 $POLICY
 	fi
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 $missing
+	command -v systemctl >/dev/null || return 0
 	case "$missing" in
-	*nginx*) ! command -v systemctl >/dev/null || systemctl disable --quiet nginx.service ;;
+	*nginx*) systemctl disable --quiet nginx.service ;;
+	esac
+	case "$missing" in
+	*fcgiwrap*) systemctl disable --quiet fcgiwrap.socket fcgiwrap.service ;;
 	esac
 }
 
