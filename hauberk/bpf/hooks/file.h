@@ -12,10 +12,10 @@ static __always_inline int open_as(struct file *file, u32 call, bool often)
 	struct dentry *d = file->f_path.dentry;
 	struct hb_view v;
 
-	if (!begin(&v, &x, HB_T_FILE | HB_T_SEE_FILE))
-		return 0;
 	/* overlayfs opens the real file behind a file already decided; running a file is decided at exec */
 	if ((mode & (FMODE_NOACCOUNT | FMODE_PATH)) || (flags & FMODE_EXEC))
+		return 0;
+	if (!begin(&v, &x, HB_T_FILE | HB_T_SEE_FILE))
 		return 0;
 	x.dentry = (u64)d;
 	x.mnt = (u64)file->f_path.mnt;
