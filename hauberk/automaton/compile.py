@@ -2,15 +2,16 @@
 """From patterns to the arrays of one minimal automaton, without ever minimising it.
 
 Each pattern is cut into its literal beginning and a *shape*, the rest (`shape.py`). The beginnings form a trie. At the
-trie's node where a beginning ends, its shape comes alive; a state of the automaton is thus a node of the trie (or none,
-once the path has left it) together with the live shapes' states, a `_Place`. A long tail of the trie on which no shape
-is alive, which is most of 10,000 file rules, is appended to the arrays in one piece.
+node where a beginning ends, its shape comes alive; a state of the automaton is a node of the trie (or none, once the path
+has left it) together with the states of the live shapes, a `Place`. A tail of the trie on which no shape can change any
+more, which is most of 10,000 file rules, is appended to the arrays in one piece; and so are the states below a directory,
+which are the same for each directory but for what they accept.
 
 Why this is minimal. The parts report different patterns, so two states can only be equal if they are so in each part.
-Take two states of which one is on the trie, with a pattern that begins at or below it: that pattern's shortest match is a
-different one from every other node, and once left, a shape cannot return to waiting for one certain byte, since its only
-loops are `*` and `**`. What remains is a leaf at which nothing but shapes begins: it is the same as the place of those
-shapes, and it is given the same state.
+Take two states of which one is on the trie, with a pattern that begins at or below it: that pattern's shortest match is
+a different one from every other node, and once left, a shape cannot return to waiting for one certain byte, since its
+only loops are `*` and `**`. What remains is a leaf at which nothing but shapes begins: it is the same as the place of
+those shapes, and it is given the same state.
 """
 
 from array import array
@@ -19,65 +20,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hauberk.automaton import parse
-from hauberk.automaton.errors import AutomatonError
-from hauberk.automaton.parse import ANY, NOT_SLASH, SLASH, Choice, Run, Step
-from hauberk.automaton.patterns import Directory, Exact, Glob, Name, Pattern
-from hauberk.automaton.shape import Shape, TooManyStatesError, join, product, shape_of
-
-STATE_LIMIT = 1_000_000
-"""States of one automaton, unless the caller says otherwise: about 30 MiB of table."""
-
-SHAPE_LIMIT = 1 << 16
-"""States of the shapes that begin at one node, joined. Beyond it globs multiply and no table would do."""
+from hauberk.automaton.limits import SHAPE_LIMIT, StateLimitError, costs_of
+from hauberk.automaton.patterns import Pattern
+from hauberk.automaton.places import Layer, Link, Place, Places, Template
+from hauberk.automaton.shape import TooManyStatesError
+from hauberk.automaton.split import split, text_of
 
 SHORTEST_CHAIN = 3
 """States of a chain that is worth to be noted."""
 
-# What is spent on telling which patterns are to blame: shapes measured, patterns joined (globs, and directories), states
-# counted, costs shown.
-_SIZED = 512
-_JOINED = 64
-_COUNTED = 4096
-_SHOWN = 10
-
-_RECURSIVE: parse.Sequence = (Choice(((), (Step(SLASH), Run(ANY)))),)
-_DIRECT: parse.Sequence = (Choice(((), (Step(SLASH), Run(NOT_SLASH)))),)
-_ANYWHERE: parse.Sequence = (Step(SLASH), Choice(((), (Run(ANY), Step(SLASH)))))
-
-
-@dataclass(frozen=True, slots=True)
-class PatternCost:
-    """What one pattern costs: the states of an automaton for it alone, and those that it `added` to an automaton of the
-    cheaper ones before it (None: not counted any more, the count had grown beyond bounds)."""
-
-    index: int
-    pattern: Pattern
-    alone: int
-    added: int | None
-
-
-class StateLimitError(AutomatonError):
-    """The patterns need more than `limit` states. `costs` has the costliest patterns, the costliest first."""
-
-    def __init__(self, limit: int, costs: tuple[PatternCost, ...]) -> None:
-        lines = [f"the patterns need more than {limit:,} states; the costliest:"]
-        for cost in costs:
-            text = _text(cost.pattern).decode("utf-8", "backslashreplace")
-            added = "far more" if cost.added is None else f"{cost.added:,}"
-            lines.append(f"  {text}: {cost.alone:,} states alone, {added} added to those of the patterns before it")
-        super().__init__(
-            "\n".join(lines),
-            "anchor these patterns with a directory, write fewer '**' and '*' into one pattern, "
-            "or split the rules among workloads",
-        )
-        self.limit = limit
-        self.costs = costs
-
 
 @dataclass(slots=True)
 class Tables:
-    """The automaton: state 0 is dead; state `s` goes to `default[s]`, but on the bytes `symbols[first[s]:][:count[s]]`,
-    which ascend, to the `targets` beside them."""
+    """The automaton. State 0 is dead. State `s` goes to `default[s]`, but on the bytes `symbols[first[s]:][:count[s]]`,
+    which ascend, to the `targets` beside them; `accept[s]` is an index in `accept_sets`, of which the first is empty."""
 
     start: int = 0
     default: "array[int]" = field(default_factory=lambda: array("I"))
@@ -87,164 +43,86 @@ class Tables:
     symbols: bytearray = field(default_factory=bytearray)
     targets: "array[int]" = field(default_factory=lambda: array("I"))
     accept_sets: list[frozenset[int]] = field(default_factory=lambda: [frozenset()])
-    # Stretches of states (the first, how many) of which each has one edge, which leads to the next one, and the same
-    # default and accept set as the next one; for whoever can make use of it.
+    # Stretches of states (the first, how many) that have one edge each, all but the last to the next, and an absorbing
+    # state as default.
     chains: list[tuple[int, int]] = field(default_factory=list)
 
 
 def compile_tables(patterns: Sequence[Pattern], limit: int) -> Tables:
     """See `compile_patterns`."""
-    split = [_split(p) for p in patterns]
+    parts = [split(p) for p in patterns]
     try:
-        return _Compiler(patterns, split, limit).tables
+        return _Compiler(patterns, parts, limit).tables
     except TooManyStatesError:
-        raise StateLimitError(limit, _costs(patterns, split)) from None
+        pass
+    # Outside of the handler, where the half-made automaton is no longer held by the traceback.
+    literal_bytes = sum(len(literal) for literal, _ in parts)
+    raise StateLimitError(limit, costs_of(patterns, parts), literal_bytes)
 
 
-def _text(pattern: Pattern) -> bytes:
-    match pattern:
-        case Exact(path):
-            return path or b"/"
-        case Directory(path):
-            return path + b"/"
-        case Name(name):
-            return name
-        case Glob(text):
-            return text
+@dataclass(slots=True)
+class _Node:
+    """What is left to do of the trie: the node that keys[low:high] share after `depth` bytes, which is at `place`.
 
-
-def _split(pattern: Pattern) -> tuple[bytes, parse.Sequence]:
-    """A pattern's literal beginning and the rest of it.
-
-    The beginning never ends with a slash, so that no node above a shape can be accepting by reason of a slash that follows.
+    `edge` leads there: an index in `targets`, -1 for the start, -2 - s for the default of the state s.
     """
-    match pattern:
-        case Exact(path):
-            return path, ()
-        case Directory(path, recursive):
-            return path, _RECURSIVE if recursive else _DIRECT
-        case Name(name):
-            return b"", (*_ANYWHERE, *(Step(1 << c) for c in name))
-        case Glob(text):
-            sequence = parse.parse_glob(text)
-            literal = bytearray()
-            for item in sequence:
-                if not isinstance(item, Step) or item.set.bit_count() != 1:
-                    break
-                literal.append(item.set.bit_length() - 1)
-            if literal.endswith(b"/"):
-                literal.pop()
-            return bytes(literal), sequence[len(literal) :]
 
-
-class _Layer:
-    """The shapes that begin at one node, alive on top of the places that were alive there before."""
-
-    __slots__ = ("accepts", "groups", "places", "shape")
-
-    def __init__(self, shape: Shape, groups: list[tuple[int, ...]]) -> None:
-        self.shape = shape
-        # The patterns for which a slot of the shape stands.
-        self.groups = groups
-        self.places: dict[tuple[_Place, int], _Place] = {}
-        self.accepts: dict[tuple[int, int], int] = {}
-
-    def close(self) -> None:
-        """Nothing refers to these places any more but they themselves: undo the cycles."""
-        for place in self.places.values():
-            place.targets = []
-            place.default = place
-            place.next.clear()
-        self.places.clear()
-
-
-class _Place:
-    """Where a path stands in all live shapes: a state of the innermost layer upon a place of the outer ones."""
-
-    __slots__ = ("accept", "default", "inner", "layer", "next", "outer", "state", "symbols", "targets")
-
-    def __init__(self, layer: "_Layer | None", outer: "_Place | None", inner: int, accept: int) -> None:
-        self.layer = layer
-        self.outer = outer
-        self.inner = inner
-        self.accept = accept
-        # The state that stands for this place off the trie, -1 as long as nothing leads there.
-        self.state = -1
-        # The row; `default` is None until it is known.
-        self.default: _Place | None = None
-        self.symbols = b""
-        self.targets: list[_Place] = []
-        # For a node here with one child, by the child's byte: see _Compiler.link.
-        self.next: dict[int, _Link] = {}
-
-    def step(self, byte: int) -> "_Place":
-        at = self.symbols.find(byte)
-        found = self.default if at < 0 else self.targets[at]
-        assert found is not None
-        return found
-
-
-@dataclass(slots=True)
-class _Link:
-    """The row of a trie node at some place whose only child is by one byte: `hole` is where the child's state goes."""
-
-    default: int
-    symbols: bytes
-    targets: list[int]
-    hole: int
-    place: _Place
-
-
-@dataclass(slots=True)
-class _Beginning:
-    """What begins at one node: patterns that are wholly literal, and shapes."""
-
-    literal: list[int] = field(default_factory=list)
-    rest: dict[parse.Sequence, list[int]] = field(default_factory=dict)
+    low: int
+    high: int
+    depth: int
+    place: Place
+    edge: int
 
 
 class _Compiler:
     def __init__(
-        self, patterns: Sequence[Pattern], split: list[tuple[bytes, parse.Sequence]], limit: int
+        self, patterns: Sequence[Pattern], parts: list[tuple[bytes, parse.Sequence]], limit: int
     ) -> None:
-        self.patterns = patterns
         self.limit = limit
         self.tables = Tables()
-        self.accept_ids: dict[frozenset[int], int] = {frozenset(): 0}
-        self.shapes: dict[parse.Sequence, Shape] = {}
-        self.joined: dict[tuple[parse.Sequence, ...], Shape] = {}
-        self.pending: list[_Place] = []
-        self.dead = _Place(None, None, 0, 0)
-        self.dead.default = self.dead
-        self.refer(self.dead)
-        beginnings: dict[bytes, _Beginning] = {}
-        for index, (literal, rest) in enumerate(split):
-            here = beginnings.setdefault(literal, _Beginning())
+        self.places = Places(self.tables.accept_sets, min(limit, SHAPE_LIMIT))
+        # Places that have a state, whose row is still to be written.
+        self.pending: list[Place] = []
+        # The patterns that are wholly literal, and the shapes that begin somewhere with their patterns, by literal.
+        self.literals: dict[bytes, list[int]] = {}
+        self.begins: dict[bytes, dict[parse.Sequence, list[int]]] = {}
+        for index, (literal, rest) in enumerate(parts):
             if rest:
-                here.rest.setdefault(rest, []).append(index)
+                self.begins.setdefault(literal, {}).setdefault(rest, []).append(index)
             else:
-                here.literal.append(index)
-        self.keys = sorted(beginnings)
-        self.beginnings = [beginnings.pop(key) for key in self.keys]
+                self.literals.setdefault(literal, []).append(index)
+        self.patterns = patterns
+        self.keys = sorted(self.literals.keys() | self.begins.keys())
+        self.refer(self.places.dead)
         self.build()
 
-    # States.
+    # States of places.
 
-    def new_states(self, count: int, accept: int) -> int:
+    def new_state(self, accept: int) -> int:
         t = self.tables
         state = len(t.default)
-        if state + count > self.limit:
+        if state >= self.limit:
             raise TooManyStatesError
-        t.default.extend([0] * count)
-        t.first.extend([0] * count)
-        t.count.extend(bytes(count))
-        t.accept.extend([accept] * count)
+        t.default.append(0)
+        t.first.append(0)
+        t.count.append(0)
+        t.accept.append(accept)
         return state
 
-    def refer(self, place: _Place) -> int:
-        """The state that stands for `place` off the trie; its row is made by `settle`."""
+    def refer(self, place: Place) -> int:
+        """The state that stands for `place` off the trie. Its row is written by `settle`."""
         if place.state < 0:
-            place.state = self.new_states(1, place.accept)
+            layer = place.layer
+            if layer is not None and layer.below is not None:
+                assert place.outer is not None
+                if layer.copy is None:
+                    layer.copy = self.copy(layer, layer.below, place, place.outer)
+                template, base = layer.copy
+                at = template.index.get((place.outer, place.inner))
+                if at is not None:
+                    place.state = base + at
+                    return place.state
+            place.state = self.new_state(place.accept)
             self.pending.append(place)
         return place.state
 
@@ -252,135 +130,115 @@ class _Compiler:
         t = self.tables
         while self.pending:
             place = self.pending.pop()
-            self.know(place)
-            targets = [self.refer(p) for p in place.targets]
+            self.places.know(place)
             assert place.default is not None
-            t.default[place.state] = self.refer(place.default)
+            # Not in place: to refer may make states.
+            default = self.refer(place.default)
+            targets = [self.refer(p) for p in place.targets]
+            t.default[place.state] = default
             t.first[place.state] = len(t.symbols)
             t.count[place.state] = len(targets)
             t.symbols += place.symbols
             t.targets.extend(targets)
 
-    def accept_id(self, accepted: frozenset[int]) -> int:
-        found = self.accept_ids.get(accepted)
-        if found is None:
-            found = self.accept_ids[accepted] = len(self.accept_ids)
-            self.tables.accept_sets.append(accepted)
+    def copy(self, layer: Layer, below: Layer, place: Place, outer: Place) -> tuple[Template, int]:
+        """Make the states of all places of `layer` that can be reached from `place`, the first that is wanted. It lies
+        upon `outer`."""
+        key = (layer.shape, outer, place.inner)
+        template = below.templates.get(key)
+        if template is None:
+            template = below.templates[key] = self.template(layer, place, outer)
+        t = self.tables
+        base, edges = len(t.default), len(t.symbols)
+        if base + len(template.index) > self.limit:
+            raise TooManyStatesError
+        accepts = [self.places.accept_in(layer, below, own) for below, own in template.accepts]
+        t.default.extend([base + to if to >= 0 else -1 - to for to in template.default])
+        t.first.extend([edges + first for first in template.first])
+        t.count += template.count
+        t.accept.extend([accepts[i] for i in template.accept])
+        t.symbols += template.symbols
+        t.targets.extend([base + to if to >= 0 else -1 - to for to in template.targets])
+        return template, base
+
+    def template(self, layer: Layer, place: Place, outer: Place) -> Template:
+        found = Template({(outer, place.inner): 0})
+        order = [place]
+        accepts: dict[tuple[int, int], int] = {}
+
+        def number(to: Place) -> int:
+            if to.layer is not layer:
+                return -1 - self.refer(to)
+            assert to.outer is not None
+            at = found.index.setdefault((to.outer, to.inner), len(order))
+            if at == len(order):
+                order.append(to)
+                if at > self.limit:
+                    raise TooManyStatesError
+            return at
+
+        for at in order:
+            self.places.know(at)
+            assert at.default is not None
+            assert at.outer is not None
+            found.default.append(number(at.default))
+            found.first.append(len(found.symbols))
+            found.count.append(len(at.symbols))
+            found.symbols += at.symbols
+            found.targets += map(number, at.targets)
+            both = (at.outer.accept, layer.shape.accept[at.inner])
+            found.accept.append(accepts.setdefault(both, len(accepts)))
+        found.accepts = list(accepts)
         return found
-
-    # Places.
-
-    def place(self, layer: _Layer, outer: _Place, inner: int) -> _Place:
-        if inner == layer.shape.dead:
-            return outer
-        found = layer.places.get((outer, inner))
-        if found is None:
-            accept = outer.accept
-            own = layer.shape.accept[inner]
-            if own:
-                both = (accept, own)
-                if both not in layer.accepts:
-                    mine = (i for slot in layer.shape.sets[own] for i in layer.groups[slot])
-                    layer.accepts[both] = self.accept_id(self.tables.accept_sets[accept].union(mine))
-                accept = layer.accepts[both]
-            found = layer.places[outer, inner] = _Place(layer, outer, inner, accept)
-        return found
-
-    def know(self, place: _Place) -> None:
-        """Work out the row of `place`, those of the outer places first."""
-        unknown = []
-        at: _Place | None = place
-        while at is not None and at.default is None:
-            unknown.append(at)
-            at = at.outer
-        while unknown:
-            self.work_out(unknown.pop())
-
-    def work_out(self, place: _Place) -> None:
-        layer, outer = place.layer, place.outer
-        assert layer is not None
-        assert outer is not None
-        assert outer.default is not None
-        shape, q = layer.shape, place.inner
-        usual_inner = shape.default[q]
-        default = self.place(layer, outer.default, usual_inner)
-        symbols, inner_targets = shape.symbols[q], shape.targets[q]
-        if not symbols:
-            place.symbols = outer.symbols
-            place.targets = [self.place(layer, p, usual_inner) for p in outer.targets]
-        elif not outer.symbols:
-            place.symbols = symbols
-            place.targets = [self.place(layer, outer.default, t) for t in inner_targets]
-        else:
-            outer_moves = dict(zip(outer.symbols, outer.targets, strict=True))
-            inner_moves = dict(zip(symbols, inner_targets, strict=True))
-            moves = {
-                c: self.place(layer, outer_moves.get(c, outer.default), inner_moves.get(c, usual_inner))
-                for c in sorted(outer_moves.keys() | inner_moves.keys())
-            }
-            if len(moves) == 255:
-                default = moves[1]
-            place.symbols = bytes(c for c, p in moves.items() if p is not default)
-            place.targets = [p for p in moves.values() if p is not default]
-        place.default = default
-
-    def layer(self, begin: _Beginning) -> _Layer:
-        # Sorted by what they say, so that like shapes are joined first.
-        rests = sorted(begin.rest, key=lambda rest: _text(self.patterns[begin.rest[rest][0]]))
-        for rest in rests:
-            if rest not in self.shapes:
-                self.shapes[rest] = shape_of(rest, min(self.limit, SHAPE_LIMIT))
-        groups = [tuple(begin.rest[rest]) for rest in rests]
-        if len(rests) == 1:
-            return _Layer(self.shapes[rests[0]], groups)
-        key = tuple(rests)
-        if key not in self.joined:
-            slots = [self.shapes[rest].relabelled(i) for i, rest in enumerate(rests)]
-            self.joined[key] = join(slots, min(self.limit, SHAPE_LIMIT))
-        return _Layer(self.joined[key], groups)
 
     # The trie.
 
     def build(self) -> None:
-        t = self.tables
-        # What is left to do: nodes (a range of keys, the length of what they share, the place there, and the edge
-        # that leads there: an index in `targets`, -1 for the start, -2 - s for the default of state s), and layers to close when all below them is done.
-        stack: list[tuple[int, int, int, _Place, int] | _Layer] = []
+        # Besides nodes, layers to close when all that is below them is done.
+        todo: list[_Node | Layer] = []
         if self.keys:
-            stack.append((0, len(self.keys), 0, self.dead, -1))
-        while stack:
-            todo = stack.pop()
-            if isinstance(todo, _Layer):
-                todo.close()
+            todo.append(_Node(0, len(self.keys), 0, self.places.dead, -1))
+        while todo:
+            node = todo.pop()
+            if isinstance(node, Layer):
+                node.close()
                 continue
-            low, high, depth, place, edge = todo
-            shared = _shared(self.keys[low], self.keys[high - 1])
-            if shared > depth:
-                place, state, edge_then = self.chain(place, self.keys[low][depth:shared])
-                self.enter(edge, state)
-                edge = edge_then
-            literal: list[int] = []
-            if len(self.keys[low]) == shared:
-                begin = self.beginnings[low]
-                literal = begin.literal
+            place, edge, low = node.place, node.edge, node.low
+            key = self.keys[low]
+            shared = len(key) if node.high - low == 1 else _shared(key, self.keys[node.high - 1])
+            begin = self.begins.get(key) if len(key) == shared else None
+            literal = self.literals.get(key) if len(key) == shared else None
+            self.places.know(place)
+            if place.absorbing and not begin and node.high - low == 1:
+                # The tail of a path, with nothing beyond it.
+                assert literal is not None
+                self.tail(place, key[node.depth :], self.places.accept_with(place.accept, literal), edge)
+                continue
+            if shared > node.depth:
+                place, edge = self.chain(place, key[node.depth : shared], edge)
+            if len(key) == shared:
                 low += 1
-                if begin.rest:
-                    layer = self.layer(begin)
-                    stack.append(layer)
-                    place = self.place(layer, place, 0)
-            if low == high and not literal:
+            if begin:
+                layer = self.layer(place, begin)
+                todo.append(layer)
+                place = self.places.place(layer, place, 0)
+            if low == node.high and not literal:
                 self.enter(edge, self.refer(place))
             else:
-                accept = place.accept
-                if literal:
-                    accept = self.accept_id(t.accept_sets[accept].union(literal))
-                state = self.new_states(1, accept)
+                accept = self.places.accept_with(place.accept, literal) if literal else place.accept
+                state = self.new_state(accept)
                 self.enter(edge, state)
-                stack.extend(self.branch(state, place, low, high, shared))
-            self.settle()
+                todo += self.branch(state, _Node(low, node.high, shared, place, edge))
+            if self.pending:
+                self.settle()
+        self.settle()
+
+    def layer(self, outer: Place, begin: dict[parse.Sequence, list[int]]) -> Layer:
+        # Sorted by what they say, so that like shapes are joined first.
+        return self.places.layer(outer, sorted(begin.items(), key=lambda item: text_of(self.patterns[item[1][0]])))
 
     def enter(self, edge: int, state: int) -> None:
-        """Let the edge (see `build`) lead to `state`."""
+        """Let the edge (see `_Node`) lead to `state`."""
         if edge >= 0:
             self.tables.targets[edge] = state
         elif edge == -1:
@@ -388,145 +246,114 @@ class _Compiler:
         else:
             self.tables.default[-2 - edge] = state
 
-    def chain(self, place: _Place, text: bytes) -> tuple[_Place, int, int]:
-        """Nodes with one child each, by the bytes of `text`: the last one's place, the first one's state, and the index of
-        the edge that leads on."""
+    def tail(self, place: Place, text: bytes, accept: int | None, edge: int) -> int:
+        """Append nodes at the absorbing `place`, one for each byte of `text` and, unless `accept` is None, one after the
+        last byte, where nothing follows but the place. `edge` leads to the first. Returns the edge out of the last byte's.
+        """
         t = self.tables
-        self.know(place)
-        if place.default is place and not place.symbols:
-            usual = self.refer(place)
-            n = len(text)
-            state = self.new_states(n, place.accept)
-            edge = len(t.symbols)
-            t.default[state:] = array("I", [usual]) * n
-            t.first[state:] = array("I", range(edge, edge + n))
-            t.count[state:] = b"\1" * n
-            t.symbols += text
-            t.targets.extend(range(state + 1, state + n + 1))
-            if n >= SHORTEST_CHAIN:
-                t.chains.append((state, n))
-            return place, state, edge + n - 1
-        first = edge = -1
+        usual = self.refer(place)
+        state, first, n = len(t.default), len(t.symbols), len(text)
+        if state + n >= self.limit:
+            raise TooManyStatesError
+        self.enter(edge, state)
+        t.default.extend([usual] * n)
+        t.first.extend(range(first, first + n))
+        t.count += b"\1" * n
+        t.accept.extend([place.accept] * n)
+        t.symbols += text
+        t.targets.extend(range(state + 1, state + n + 1))
+        if n >= SHORTEST_CHAIN:
+            t.chains.append((state, n))
+        if accept is not None:
+            t.default.append(usual)
+            t.first.append(first + n)
+            t.count.append(0)
+            t.accept.append(accept)
+        return first + n - 1
+
+    def chain(self, place: Place, text: bytes, edge: int) -> tuple[Place, int]:
+        """Append nodes with one child each, by the bytes of `text`, the first at `place`. `edge` leads to the first;
+        returns the last child's place, and the edge that leads to it."""
+        if place.absorbing:
+            return place, self.tail(place, text, None, edge)
+        t = self.tables
         for byte in text:
-            self.know(place)
-            link = place.next.get(byte) or self.link(place, byte)
-            state = self.new_states(1, place.accept)
-            if first < 0:
-                first = state
-            else:
-                t.targets[edge] = state
+            link = place.links.get(byte) or self.link(place, byte)
+            state = self.new_state(place.accept)
+            self.enter(edge, state)
             t.default[state] = link.default
-            t.first[state] = edge = len(t.symbols)
+            t.first[state] = len(t.symbols)
             t.count[state] = len(link.symbols)
+            edge = len(t.symbols) + link.hole
             t.symbols += link.symbols
             t.targets.extend(link.targets)
-            edge += link.hole
             place = link.place
-        return place, first, edge
+        self.places.know(place)
+        return place, edge
 
-    def link(self, place: _Place, byte: int) -> _Link:
-        """See _Link; kept, because the same few places recur all along the trie."""
-        moves: dict[int, _Place | None] = dict(zip(place.symbols, place.targets, strict=True))
+    def link(self, place: Place, byte: int) -> Link:
+        """See Link; kept, because the same few places recur all along the trie."""
+        self.places.know(place)
+        moves: dict[int, Place | None] = dict(zip(place.symbols, place.targets, strict=True))
         moves[byte] = None
         default, moves = _reachable_default(place.default, moves)
+        assert default is not None
         symbols = bytes(sorted(moves))
         targets = [0 if (to := moves[c]) is None else self.refer(to) for c in symbols]
-        assert default is not None
-        made = _Link(self.refer(default), symbols, targets, symbols.index(byte), place.step(byte))
-        place.next[byte] = made
+        made = Link(self.refer(default), symbols, targets, symbols.index(byte), place.step(byte))
+        place.links[byte] = made
         return made
 
-    def branch(
-        self, state: int, place: _Place, low: int, high: int, depth: int
-    ) -> list[tuple[int, int, int, _Place, int]]:
-        """Give `state`, a node at `place`, its row; its children are the groups of keys[low:high] by the byte at `depth`."""
-        t = self.tables
-        self.know(place)
-        assert place.default is not None
+    def branch(self, state: int, node: _Node) -> list[_Node]:
+        """Write the row of `state`, which stands for `node`, and return its children, the last one first."""
+        t, place, depth = self.tables, node.place, node.depth
+        self.places.know(place)
         children: dict[int, tuple[int, int]] = {}
-        while low < high:
+        low = node.low
+        while low < node.high:
             key = self.keys[low]
             byte = key[depth]
-            after = high
-            if self.keys[high - 1][depth] != byte:
-                after = bisect_left(self.keys, key[:depth] + bytes((byte + 1,)), low, high)
+            after = low + 1
+            if after < node.high and self.keys[after][depth] == byte:
+                after = node.high
+                if self.keys[after - 1][depth] != byte:
+                    after = bisect_left(self.keys, key[:depth] + bytes((byte + 1,)), low, after)
             children[byte] = (low, after)
             low = after
-        moves: dict[int, _Place | None] = dict(zip(place.symbols, place.targets, strict=True))
+        moves: dict[int, Place | None] = dict(zip(place.symbols, place.targets, strict=True))
         moves.update(dict.fromkeys(children))
         default, moves = _reachable_default(place.default, moves)
         todo = []
         if default is not None:
             t.default[state] = self.refer(default)
         else:
-            # All 255 bytes lead to children: one of the children is the default.
+            # All 255 bytes lead to children, so one child's state is the default.
             byte = min(moves)
             del moves[byte]
-            todo.append((*children[byte], depth + 1, place.step(byte), -2 - state))
-        t.first[state] = len(t.symbols)
+            todo.append(_Node(*children[byte], depth + 1, place.step(byte), -2 - state))
+        symbols = bytes(sorted(moves))
+        targets = [0 if (to := moves[c]) is None else self.refer(to) for c in symbols]
+        edge = len(t.symbols)
+        t.first[state] = edge
         t.count[state] = len(moves)
-        for byte in sorted(moves):
-            target = moves[byte]
-            if target is None:
-                todo.append((*children[byte], depth + 1, place.step(byte), len(t.targets)))
-                t.targets.append(0)
-            else:
-                t.targets.append(self.refer(target))
-            t.symbols.append(byte)
-        todo.reverse()
+        t.symbols += symbols
+        t.targets.extend(targets)
+        for byte in reversed(children):
+            at = symbols.find(byte)
+            if at >= 0:
+                todo.append(_Node(*children[byte], depth + 1, place.step(byte), edge + at))
         return todo
 
 
 def _reachable_default(
-    default: _Place | None, moves: dict[int, _Place | None]
-) -> tuple[_Place | None, dict[int, _Place | None]]:
-    """The same row with a default that some byte leads to; None stands for a child, and as default for `no place does`."""
+    default: Place | None, moves: dict[int, Place | None]
+) -> tuple[Place | None, dict[int, Place | None]]:
+    """The same row with a default that some byte leads to: None, which stands for a child in `moves`, if only children
+    are left."""
     if len(moves) < 255:
         return default, moves
     default = next((p for p in moves.values() if p is not None), None)
     return default, {c: p for c, p in moves.items() if p is None or p is not default}
-
-
-def _costs(
-    patterns: Sequence[Pattern], split: list[tuple[bytes, parse.Sequence]]
-) -> tuple[PatternCost, ...]:
-    """What the costliest patterns cost, by joining them one by one; the work is bounded, whatever the patterns are."""
-    sizes: dict[parse.Sequence, int] = {}
-    live: list[tuple[bool, int, int]] = []
-    for index, (literal, rest) in enumerate(split):
-        if not rest:
-            continue
-        if rest not in sizes:
-            if len(sizes) == _SIZED:
-                continue
-            try:
-                sizes[rest] = len(shape_of(rest, _COUNTED).default)
-            except TooManyStatesError:
-                sizes[rest] = _COUNTED
-        live.append((isinstance(patterns[index], Directory), len(literal) + sizes[rest], index))
-    live.sort()
-    spread = [entry for entry in live if not entry[0]][-_JOINED:]
-    directories = [entry for entry in live if entry[0]]
-    spread += directories[:: max(1, len(directories) // _JOINED)][:_JOINED]
-    total: Shape | None = None
-    before = 0
-    costs = []
-    exhausted = False
-    for slot, (_, alone, index) in enumerate(spread):
-        literal, rest = split[index]
-        added = None
-        if not exhausted and alone < _COUNTED:
-            whole = (*(Step(1 << c) for c in literal), *rest)
-            try:
-                shape = shape_of(whole, _COUNTED).relabelled(slot)
-                total = product(total, shape, _COUNTED) if total else shape
-                added = len(total.default) - before
-                before = len(total.default)
-            except TooManyStatesError:
-                exhausted = True
-        costs.append(PatternCost(index, patterns[index], alone, added))
-    costs.sort(key=lambda cost: (cost.added is not None, -(cost.added or cost.alone), cost.index))
-    return tuple(costs[:_SHOWN])
 
 
 def _shared(a: bytes, b: bytes) -> int:

@@ -9,7 +9,8 @@ from array import array
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from hauberk.automaton.compile import STATE_LIMIT, PatternCost, StateLimitError, Tables, compile_tables
+from hauberk.automaton.compile import Tables, compile_tables
+from hauberk.automaton.limits import STATE_LIMIT, PatternCost, StateLimitError
 from hauberk.automaton.patterns import Pattern
 
 __all__ = ["STATE_LIMIT", "Automaton", "PatternCost", "StateLimitError", "compile_patterns"]

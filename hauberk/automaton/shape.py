@@ -18,7 +18,7 @@ class TooManyStatesError(Exception):
     """More states than the caller allowed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """A minimal complete automaton, its states numbered in breadth-first order from 0, the start.
 
