@@ -71,45 +71,42 @@ def row_mask(symbols: Iterable[int]) -> int:
 
 
 class Layout:
-    """The rows of one automaton, as the low and the high halves of the slots from the offset `origin`."""
+    """Appends the rows of one automaton to the words of an image, two a slot. Slot 0 lies at the offset `base`."""
 
-    def __init__(self, tables: Tables, accepts: "array[int]", references: "array[int]", origin: int) -> None:
-        """Place all states whose reference is 0 and set their references. `accepts` has each state's accept word."""
+    def __init__(
+        self, tables: Tables, accepts: "array[int]", references: "array[int]", words: "array[int]", base: int
+    ) -> None:
+        """Append all states whose reference is 0 and set their references. `accepts` has each state's accept word."""
         self.tables = tables
         self.accepts = accepts
         self.references = references
-        self.origin = origin
-        self.low = array("I")
-        self.high = array("I")
-        # Slots, and the states whose references are to be their high halves.
-        self.leads_to: list[tuple[array[int], array[int]]] = []
+        self.words = words
+        self.base = base
+        begin = len(words) // 2
         self.place_one_by_one()
-        batch: list[tuple[int, int]] = []
-        states = 0
-        for chain in tables.chains:
-            batch.append(chain)
-            states += chain[1]
-            if states >= _BATCH:
-                self.place_sorted(batch)
-                batch = []
-                states = 0
-        if batch:
-            self.place_sorted(batch)
-        for slots, targets in self.leads_to:
-            for slot, state in zip(slots, targets, strict=True):
-                self.high[slot] = references[state]
+        end = len(words) // 2
+        # The last rows of chains: their edges, and the states to which those lead.
+        self.ends: list[tuple[int, int]] = []
+        self.place_chains()
+        known = array("I", (0,)) + references
+        for at in range(begin, end, _GROWTH):
+            part = slice(2 * at + 1, 2 * min(at + _GROWTH, end), 2)
+            words[part] = array("I", [known[state] for state in words[part]])
+        for slot, state in self.ends:
+            words[2 * slot + 1] = references[state]
 
     def place_one_by_one(self) -> None:
-        """Place the rows outside of chains where they first fit."""
-        t, references, accepts, low = self.tables, self.references, self.accepts, self.low
+        """Append the rows outside of chains, where they first fit. The high halves are the numbers of states, plus 1, for
+        not all references are known yet."""
+        t, references, accepts, words = self.tables, self.references, self.accepts, self.words
         loose = bytearray(b"\1") * len(accepts)
         for state, length in t.chains:
             loose[state : state + length] = bytes(length)
-        slots, targets = array("I"), array("I")
-        gaps = Gaps(0)
+        end = len(words) // 2
+        room = end - MAX_BYTE
+        gaps = Gaps(end)
         # By symbols; to look a mask up is much cheaper than to make it anew.
         masks: dict[bytes, int] = {}
-        room = end = 0
         for state in compress(range(len(loose)), loose):
             if references[state]:
                 continue
@@ -119,73 +116,68 @@ class Layout:
             mask = masks.get(symbols) or masks.setdefault(symbols, row_mask(symbols))
             slot = gaps.place(symbols, mask)
             if slot >= room:
-                low.frombytes(bytes(4 * _GROWTH))
-                room = len(low) - MAX_BYTE
-            low[slot] = accepts[state]
-            references[state] = reference = self.origin + SLOT * slot
-            slots.append(slot)
-            targets.append(t.default[state])
-            for symbol in symbols:
-                low[slot + symbol] = reference
-                slots.append(slot + symbol)
-            targets += t.targets[first:last]
-            end = max(end, slot + mask.bit_length())
-        del low[end:]
-        self.high.frombytes(bytes(4 * end))
-        self.leads_to.append((slots, targets))
+                words.frombytes(bytes(SLOT * _GROWTH))
+                room = len(words) // 2 - MAX_BYTE
+            references[state] = reference = self.base + SLOT * slot
+            slot += slot
+            words[slot] = accepts[state]
+            words[slot + 1] = 1 + t.default[state]
+            for symbol, target in zip(symbols, t.targets[first:last], strict=True):
+                edge = slot + symbol + symbol
+                words[edge] = reference
+                words[edge + 1] = 1 + target
+            end = max(end, slot // 2 + mask.bit_length())
+        del words[2 * end :]
+
+    def place_chains(self) -> None:
+        batch: list[tuple[int, int]] = []
+        states = 0
+        for chain in self.tables.chains:
+            batch.append(chain)
+            states += chain[1]
+            if states >= _BATCH:
+                self.place_sorted(batch)
+                batch = []
+                states = 0
+        if batch:
+            self.place_sorted(batch)
 
     def place_sorted(self, chains: list[tuple[int, int]]) -> None:
-        """Place the rows of `chains` in the order of their symbols."""
-        t = self.tables
+        """Append the rows of `chains` in the order of their symbols."""
+        t, references, words = self.tables, self.references, self.words
         text = b"".join([t.symbols[t.first[state] : t.first[state] + length] for state, length in chains])
         order = sorted(range(len(text)), key=list(text).__getitem__)
-        begin = len(self.low)
-        runs, end = _runs(begin, text)
-        self.low.frombytes(bytes(4 * (end - begin)))
-        self.high.frombytes(bytes(4 * (end - begin)))
+        runs, end = _runs(len(words) // 2, text)
+        words.frombytes(bytes(SLOT * end - 4 * len(words)))
         rows: list[int] = []
         for slot, _, n in runs:
-            rows.extend(range(self.origin + SLOT * slot, self.origin + SLOT * (slot + n), SLOT))
+            rows.extend(range(self.base + SLOT * slot, self.base + SLOT * (slot + n), SLOT))
         # Back from the order of the symbols to that of the text, where each row but a chain's last leads to the next.
         row_at = [0] * len(rows)
         for i, row in zip(order, rows, strict=True):
             row_at[i] = row
-        slots, targets = array("I"), array("I")
-        accepts: list[int] = []
+        accepts = array("I")
         defaults: list[int] = []
         at = 0
         for state, length in chains:
-            self.references[state : state + length] = array("I", row_at[at : at + length])
+            references[state : state + length] = array("I", row_at[at : at + length])
             accepts += self.accepts[state : state + length]
-            defaults += [self.references[t.default[state]]] * length
+            defaults += [references[t.default[state]]] * length
             at += length
-            slots.append((row_at[at - 1] - self.origin) // SLOT + text[at - 1])
-            targets.append(t.targets[t.first[state] + length - 1])
-        self.leads_to.append((slots, targets))
+            edge = (row_at[at - 1] - self.base) // SLOT + text[at - 1]
+            self.ends.append((edge, t.targets[t.first[state] + length - 1]))
         row_at.append(0)
-        after = row_at[1:]
-        self.fill(runs, array("I", rows), *(_sorted(values, order) for values in (accepts, defaults, after)))
-
-    def fill(
-        self,
-        runs: list[tuple[int, int, int]],
-        rows: "array[int]",
-        accepts: "array[int]",
-        defaults: "array[int]",
-        after: "array[int]",
-    ) -> None:
+        heads = array("I", [accepts[i] for i in order]), array("I", [defaults[i] for i in order])
+        edges = array("I", rows), array("I", [row_at[i + 1] for i in order])
         done = 0
         for slot, symbol, n in runs:
-            edge = slot + symbol
-            self.low[slot : slot + n] = accepts[done : done + n]
-            self.high[slot : slot + n] = defaults[done : done + n]
-            self.low[edge : edge + n] = rows[done : done + n]
-            self.high[edge : edge + n] = after[done : done + n]
+            taken = slice(done, done + n)
+            for half in (0, 1):
+                at = 2 * slot + half
+                words[at : at + 2 * n : 2] = heads[half][taken]
+                at += 2 * symbol
+                words[at : at + 2 * n : 2] = edges[half][taken]
             done += n
-
-
-def _sorted(values: list[int], order: list[int]) -> "array[int]":
-    return array("I", [values[i] for i in order])
 
 
 def _runs(slot: int, text: bytes) -> tuple[list[tuple[int, int, int]], int]:

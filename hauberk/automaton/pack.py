@@ -86,13 +86,10 @@ class TableBuilder:
             if automaton.is_absorbing(state):
                 references[state] = self._absorbing_row(accepts[state])
             state = t.count.find(0, state + 1)
-        begin = len(self._words) // 2
-        layout = Layout(t, accepts, references, self._offset(begin))
-        self._extend(begin + len(layout.low))
-        self._look(len(self._words) // 2 - 1 + MAX_BYTE)
-        self._gaps.leave(len(self._words) // 2)
-        self._words[2 * begin :: 2] = layout.low
-        self._words[2 * begin + 1 :: 2] = layout.high
+        Layout(t, accepts, references, self._words, self._base)
+        end = len(self._words) // 2
+        self._gaps.leave(end)
+        self._look(end - 1 + MAX_BYTE)
         return references[automaton.start]
 
     def add_block(self, data: bytes) -> int:
@@ -110,9 +107,10 @@ class TableBuilder:
 
     def image(self) -> bytes:
         """The image so far, so long that no lookup of a row in it reaches beyond it."""
-        words = self._words[:]
-        words.frombytes(bytes(SLOT * self._reach - 4 * len(words)))
+        self._extend(self._reach)
+        words = self._words
         if sys.byteorder == "big":
+            words = words[:]
             words.byteswap()
         return words.tobytes()
 
