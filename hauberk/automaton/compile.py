@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """From patterns to the arrays of one minimal automaton, without ever minimising it.
 
-Each pattern is cut into its literal beginning and a *shape*, the rest (`shape.py`). The beginnings form a trie. At the
-node where a beginning ends, its shape comes alive; a state of the automaton is a node of the trie (or none, once the path
-has left it) together with the states of the live shapes, a `Place`. A tail of the trie on which no shape can change any
-more, which is most of 10,000 file rules, is appended to the arrays in one piece; and so are the states below a directory,
-which are the same for each directory but for what they accept.
+Each pattern is cut into its literal beginning and a *shape*, the rest (`shape.py`). The beginnings form a
+trie. At the node where a beginning ends, its shape comes alive; a state of the automaton is a node of the
+trie (or none, once the path has left it) together with the states of the live shapes, a `Place`. A tail of
+the trie on which no shape can change any more, which is most of 10,000 file rules, is appended to the
+arrays in one piece; and so are the states below a directory, which are the same for each directory but for
+what they accept.
 
-Why this is minimal. The parts report different patterns, so two states can only be equal if they are so in each part.
-Take two states of which one is on the trie, with a pattern that begins at or below it: that pattern's shortest match is
-a different one from every other node, and once left, a shape cannot return to waiting for one certain byte, since its
-only loops are `*` and `**`. What remains is a leaf at which nothing but shapes begins: it is the same as the place of
-those shapes, and it is given the same state.
+Why this is minimal. The parts report different patterns, so two states can only be equal if they are so in
+each part. Take two states of which one is on the trie, with a pattern that begins at or below it: that
+pattern's shortest match is a different one from every other node, and once left, a shape cannot return to
+waiting for one certain byte, since its only loops are `*` and `**`. What remains is a leaf at which nothing
+but shapes begins: it is the same as the place of those shapes, and it is given the same state.
 """
 
 from array import array
@@ -32,8 +33,9 @@ SHORTEST_CHAIN = 3
 
 @dataclass(slots=True)
 class Tables:
-    """The automaton. State 0 is dead. State `s` goes to `default[s]`, but on the bytes `symbols[first[s]:][:count[s]]`,
-    which ascend, to the `targets` beside them; `accept[s]` is an index in `accept_sets`, of which the first is empty."""
+    """The automaton. State 0 is dead. State `s` goes to `default[s]`, but on the bytes
+    `symbols[first[s]:][:count[s]]`, which ascend, to the `targets` beside them; `accept[s]` is an index in
+    `accept_sets`, of which the first is empty."""
 
     start: int = 0
     default: "array[int]" = field(default_factory=lambda: array("I"))
@@ -43,8 +45,8 @@ class Tables:
     symbols: bytearray = field(default_factory=bytearray)
     targets: "array[int]" = field(default_factory=lambda: array("I"))
     accept_sets: list[frozenset[int]] = field(default_factory=lambda: [frozenset()])
-    # Stretches of states (the first, how many) that have one edge each, all but the last to the next, and an absorbing
-    # state as default.
+    # Stretches of states (the first, how many) that have one edge each, all but the last to the next, and
+    # an absorbing state as default.
     chains: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -62,7 +64,8 @@ def compile_tables(patterns: Sequence[Pattern], limit: int) -> Tables:
 
 @dataclass(slots=True)
 class _Node:
-    """What is left to do of the trie: the node that keys[low:high] share after `depth` bytes, which is at `place`.
+    """What is left to do of the trie: the node that keys[low:high] share after `depth` bytes, which is at
+    `place`.
 
     `edge` leads there: an index in `targets`, -1 for the start, -2 - s for the default of the state s.
     """
@@ -83,7 +86,8 @@ class _Compiler:
         self.places = Places(self.tables.accept_sets, min(limit, SHAPE_LIMIT))
         # Places that have a state, whose row is still to be written.
         self.pending: list[Place] = []
-        # The patterns that are wholly literal, and the shapes that begin somewhere with their patterns, by literal.
+        # The patterns that are wholly literal, and the shapes that begin somewhere with their patterns, by
+        # literal.
         self.literals: dict[bytes, list[int]] = {}
         self.begins: dict[bytes, dict[parse.Sequence, list[int]]] = {}
         for index, (literal, rest) in enumerate(parts):
@@ -142,8 +146,8 @@ class _Compiler:
             t.targets.extend(targets)
 
     def copy(self, layer: Layer, below: Layer, place: Place, outer: Place) -> tuple[Template, int]:
-        """Make the states of all places of `layer` that can be reached from `place`, the first that is wanted. It lies
-        upon `outer`."""
+        """Make the states of all places of `layer` that can be reached from `place`, the first that is
+        wanted. It lies upon `outer`."""
         key = (layer.shape, outer, place.inner)
         template = below.templates.get(key)
         if template is None:
@@ -235,7 +239,9 @@ class _Compiler:
 
     def layer(self, outer: Place, begin: dict[parse.Sequence, list[int]]) -> Layer:
         # Sorted by what they say, so that like shapes are joined first.
-        return self.places.layer(outer, sorted(begin.items(), key=lambda item: text_of(self.patterns[item[1][0]])))
+        return self.places.layer(
+            outer, sorted(begin.items(), key=lambda item: text_of(self.patterns[item[1][0]]))
+        )
 
     def enter(self, edge: int, state: int) -> None:
         """Let the edge (see `_Node`) lead to `state`."""
@@ -247,8 +253,9 @@ class _Compiler:
             self.tables.default[-2 - edge] = state
 
     def tail(self, place: Place, text: bytes, accept: int | None, edge: int) -> int:
-        """Append nodes at the absorbing `place`, one for each byte of `text` and, unless `accept` is None, one after the
-        last byte, where nothing follows but the place. `edge` leads to the first. Returns the edge out of the last byte's.
+        """Append nodes at the absorbing `place`, one for each byte of `text` and, unless `accept` is None,
+        one after the last byte, where nothing follows but the place. `edge` leads to the first. Returns the
+        edge out of the last byte's.
         """
         t = self.tables
         usual = self.refer(place)
@@ -272,8 +279,8 @@ class _Compiler:
         return first + n - 1
 
     def chain(self, place: Place, text: bytes, edge: int) -> tuple[Place, int]:
-        """Append nodes with one child each, by the bytes of `text`, the first at `place`. `edge` leads to the first;
-        returns the last child's place, and the edge that leads to it."""
+        """Append nodes with one child each, by the bytes of `text`, the first at `place`. `edge` leads to
+        the first; returns the last child's place, and the edge that leads to it."""
         if place.absorbing:
             return place, self.tail(place, text, None, edge)
         t = self.tables
@@ -348,8 +355,8 @@ class _Compiler:
 def _reachable_default(
     default: Place | None, moves: dict[int, Place | None]
 ) -> tuple[Place | None, dict[int, Place | None]]:
-    """The same row with a default that some byte leads to: None, which stands for a child in `moves`, if only children
-    are left."""
+    """The same row with a default that some byte leads to: None, which stands for a child in `moves`, if
+    only children are left."""
     if len(moves) < 255:
         return default, moves
     default = next((p for p in moves.values() if p is not None), None)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The automaton of many patterns: flat arrays, and the questions that one can ask them.
 
-Each state knows exactly which patterns match the bytes read so far (its *accept set*). What can be known from the whole
-language, such as whether one pattern's paths are all another's, is read off the sets that occur.
+Each state knows exactly which patterns match the bytes read so far (its *accept set*). What can be known
+from the whole language, such as whether one pattern's paths are all another's, is read off the sets that
+occur.
 """
 
 from array import array
@@ -21,15 +22,16 @@ _SLASH = 0x2F
 def compile_patterns(patterns: Sequence[Pattern], *, state_limit: int = STATE_LIMIT) -> "Automaton":
     """The minimal automaton whose accept sets hold indices into `patterns`.
 
-    The same patterns in the same order give the same automaton, to the last number. Raises StateLimitError if it would
-    have more than `state_limit` states.
+    The same patterns in the same order give the same automaton, to the last number. Raises StateLimitError
+    if it would have more than `state_limit` states.
     """
     return Automaton(compile_tables(patterns, state_limit))
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One state's moves: to `targets[i]` on the byte `symbols[i]` (ascending), to `default` on every other byte."""
+    """One state's moves: to `targets[i]` on the byte `symbols[i]` (ascending), to `default` on every other
+    byte."""
 
     default: int
     symbols: bytes
@@ -37,7 +39,8 @@ class Row:
 
 
 class Automaton:
-    """A complete deterministic automaton over the bytes 1 to 255; its states are the numbers below `len(automaton)`."""
+    """A complete deterministic automaton over the bytes 1 to 255; its states are the numbers below
+    `len(automaton)`."""
 
     __slots__ = ("_common", "_tables", "accept_sets", "dead", "start")
 
@@ -97,8 +100,8 @@ class Automaton:
     def includes(self, outer: int, inner: int) -> bool:
         """Whether every path that pattern `inner` matches is also matched by pattern `outer`.
 
-        Decided exactly, over the names that can occur: a name that begins with a slash has no empty component, so it has
-        neither two slashes in a row nor one at its end.
+        Decided exactly, over the names that can occur: a name that begins with a slash has no empty
+        component, so it has neither two slashes in a row nor one at its end.
         """
         if self._common is None:
             common: dict[int, frozenset[int]] = {}
@@ -111,7 +114,8 @@ class Automaton:
     def _occurring(self) -> Iterator[frozenset[int]]:
         """The accept sets of all names that can occur."""
         t = self._tables
-        # What has been read: a path up to a slash, a path up to another byte, a name that does not begin with a slash.
+        # What has been read: a path up to a slash, a path up to another byte, a name that does not begin
+        # with a slash.
         after_slash, inside, other = 1, 2, 4
         seen = bytearray(len(self))
         occurring = bytearray(len(self.accept_sets))
@@ -146,7 +150,8 @@ class Automaton:
         return (s for s, occurs in zip(self.accept_sets, occurring, strict=True) if occurs)
 
     def live_below(self, ids: Collection[int]) -> bytearray:
-        """For each state 1 if bytes that begin with a slash lead from it to an accept set that has any of `ids`, else 0.
+        """For each state 1 if bytes that begin with a slash lead from it to an accept set that has any of
+        `ids`, else 0.
 
         So for the state after a directory's path: whether some path below the directory is matched.
         """
@@ -154,7 +159,8 @@ class Automaton:
         wanted = set(ids)
         meets = bytearray(not wanted.isdisjoint(s) for s in self.accept_sets)
         live = bytearray(map(meets.__getitem__, t.accept))
-        # States are numbered nearly in the order in which they are reached, so going backwards settles in a few rounds.
+        # States are numbered nearly in the order in which they are reached, so going backwards settles in a
+        # few rounds.
         changed = True
         while changed:
             changed = False
@@ -162,7 +168,9 @@ class Automaton:
                 if live[state]:
                     continue
                 first = t.first[state]
-                if live[t.default[state]] or any(live[to] for to in t.targets[first : first + t.count[state]]):
+                if live[t.default[state]] or any(
+                    live[to] for to in t.targets[first : first + t.count[state]]
+                ):
                     live[state] = 1
                     changed = True
         return bytearray(live[self.step(state, _SLASH)] for state in range(len(live)))

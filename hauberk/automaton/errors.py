@@ -11,7 +11,8 @@ class AutomatonError(HauberkError):
 class PatternError(AutomatonError):
     """A pattern that is not well formed.
 
-    `text` is the pattern as written, `position` the offset in bytes of the first fault, `hint` how to mend it.
+    `text` is the pattern as written, `position` the offset in bytes of the first fault, `hint` how to mend
+    it.
     """
 
     def __init__(self, text: bytes, position: int, message: str, hint: str) -> None:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the rows of a table lie: each in the gaps that others leave.
 
-Most rows have a single edge that leads to the next state: the tails of paths, *chains*. They are put without any search
-and nearly without gaps: if rows are sorted by their symbols, then a row that begins at the next free slot has its edge
-beyond all edges so far. They are sorted within batches, so that one path's states still lie close to each other. All
-other rows are put, in the order of their states, where they first fit.
+Most rows have a single edge that leads to the next state: the tails of paths, *chains*. They are put
+without any search and nearly without gaps: if rows are sorted by their symbols, then a row that begins at
+the next free slot has its edge beyond all edges so far. They are sorted within batches, so that one path's
+states still lie close to each other. All other rows are put, in the order of their states, where they first
+fit.
 """
 
 from array import array
@@ -46,8 +47,8 @@ class Gaps:
         self.taken = 0
 
     def place(self, symbols: Iterable[int], mask: int) -> int:
-        """Take the slots of a row with edges by `symbols` (its `row_mask` is `mask`) where it first fits; returns the
-        first slot."""
+        """Take the slots of a row with edges by `symbols` (its `row_mask` is `mask`) where it first fits;
+        returns the first slot."""
         barred = taken = self.taken
         for symbol in symbols:
             barred |= taken >> symbol
@@ -71,12 +72,14 @@ def row_mask(symbols: Iterable[int]) -> int:
 
 
 class Layout:
-    """Appends the rows of one automaton to the words of an image, two a slot. Slot 0 lies at the offset `base`."""
+    """Appends the rows of one automaton to the words of an image, two a slot. Slot 0 lies at the offset
+    `base`."""
 
     def __init__(
         self, tables: Tables, accepts: "array[int]", references: "array[int]", words: "array[int]", base: int
     ) -> None:
-        """Append all states whose reference is 0 and set their references. `accepts` has each state's accept word."""
+        """Append all states whose reference is 0 and set their references. `accepts` has each state's
+        accept word."""
         self.tables = tables
         self.accepts = accepts
         self.references = references
@@ -96,8 +99,8 @@ class Layout:
             words[2 * slot + 1] = references[state]
 
     def place_one_by_one(self) -> None:
-        """Append the rows outside of chains, where they first fit. The high halves are the numbers of states, plus 1, for
-        not all references are known yet."""
+        """Append the rows outside of chains, where they first fit. The high halves are the numbers of
+        states, plus 1, for not all references are known yet."""
         t, references, accepts, words = self.tables, self.references, self.accepts, self.words
         loose = bytearray(b"\1") * len(accepts)
         for state, length in t.chains:
@@ -152,7 +155,8 @@ class Layout:
         rows: list[int] = []
         for slot, _, n in runs:
             rows.extend(range(self.base + SLOT * slot, self.base + SLOT * (slot + n), SLOT))
-        # Back from the order of the symbols to that of the text, where each row but a chain's last leads to the next.
+        # Back from the order of the symbols to that of the text, where each row but a chain's last leads to
+        # the next.
         row_at = [0] * len(rows)
         for i, row in zip(order, rows, strict=True):
             row_at[i] = row
@@ -181,8 +185,8 @@ class Layout:
 
 
 def _runs(slot: int, text: bytes) -> tuple[list[tuple[int, int, int]], int]:
-    """Where rows with the edges `text`, one each, lie if sorted, from `slot` on: stretches of slots, the rows' symbol and
-    their number. Also returns the slot after all rows and edges."""
+    """Where rows with the edges `text`, one each, lie if sorted, from `slot` on: stretches of slots, the
+    rows' symbol and their number. Also returns the slot after all rows and edges."""
     runs: list[tuple[int, int, int]] = []
     # Where edges lie beyond `slot`, as stretches. Each new one lies beyond all others.
     ahead: deque[tuple[int, int]] = deque()

@@ -15,11 +15,11 @@ STATE_LIMIT = 1_000_000
 """States of one automaton, unless the caller says otherwise: 16 MB of table and more."""
 
 SHAPE_LIMIT = 1 << 16
-"""States of what begins at one place of a path, and of one pattern before it is minimised. Beyond it patterns multiply,
-and no table would do."""
+"""States of what begins at one place of a path, and of one pattern before it is minimised. Beyond it
+patterns multiply, and no table would do."""
 
-# What is spent on telling which patterns are to blame: rests of patterns that are measured, patterns (globs and names, then
-# directories) that are joined, states that are counted; and how many patterns are shown.
+# What is spent on telling which patterns are to blame: rests of patterns that are measured, patterns (globs
+# and names, then directories) that are joined, states that are counted; and how many patterns are shown.
 _MEASURED = 512
 _JOINED = 64
 _COUNTED = 4096
@@ -30,8 +30,8 @@ _SHOWN = 10
 class PatternCost:
     """What one pattern costs.
 
-    `alone`: the states of an automaton for it alone. `added`: how many it adds to an automaton of the cheaper patterns
-    before it. None stands for more than could be counted in bounded time.
+    `alone`: the states of an automaton for it alone. `added`: how many it adds to an automaton of the
+    cheaper patterns before it. None stands for more than could be counted in bounded time.
     """
 
     index: int
@@ -41,7 +41,8 @@ class PatternCost:
 
 
 class StateLimitError(AutomatonError):
-    """The patterns need more than `limit` states. `costs` has the patterns that are to blame, the worst first."""
+    """The patterns need more than `limit` states. `costs` has the patterns that are to blame, the worst
+    first."""
 
     def __init__(self, limit: int, costs: tuple[PatternCost, ...], literal_bytes: int) -> None:
         lines = [f"the patterns need more than {limit:,} states"]
@@ -49,7 +50,9 @@ class StateLimitError(AutomatonError):
             lines.append(f"  text without wildcards: up to {literal_bytes:,} states, one a byte")
         for cost in costs:
             text = text_of(cost.pattern).decode("utf-8", "backslashreplace")
-            lines.append(f"  {text}: {_count(cost.alone)} states alone, {_count(cost.added)} more beside the others")
+            lines.append(
+                f"  {text}: {_count(cost.alone)} states alone, {_count(cost.added)} more beside the others"
+            )
         super().__init__(
             "\n".join(lines),
             "anchor these patterns in a directory, write fewer '**' and '*' into one pattern, "
@@ -63,9 +66,11 @@ def _count(states: int | None) -> str:
     return f"over {_COUNTED:,}" if states is None else f"{states:,}"
 
 
-def costs_of(patterns: Sequence[Pattern], split: list[tuple[bytes, parse.Sequence]]) -> tuple[PatternCost, ...]:
-    """What the costliest patterns cost, found by joining them one by one: globs and names from the cheapest on, then
-    directories, in which all of those go on. The work is bounded, whatever the patterns are."""
+def costs_of(
+    patterns: Sequence[Pattern], split: list[tuple[bytes, parse.Sequence]]
+) -> tuple[PatternCost, ...]:
+    """What the costliest patterns cost, found by joining them one by one: globs and names from the cheapest
+    on, then directories, in which all of those go on. The work is bounded, whatever the patterns are."""
     sizes: dict[parse.Sequence, int] = {}
     entries: list[tuple[bool, int, int]] = []
     for index, (literal, rest) in enumerate(split):
@@ -94,7 +99,9 @@ def costs_of(patterns: Sequence[Pattern], split: list[tuple[bytes, parse.Sequenc
             except TooManyStatesError:
                 countable = False
         found.append(PatternCost(index, patterns[index], alone, added))
-    found.sort(key=lambda c: (c.alone is not None, c.added is not None, -(c.added or 0), -(c.alone or 0), c.index))
+    found.sort(
+        key=lambda c: (c.alone is not None, c.added is not None, -(c.added or 0), -(c.alone or 0), c.index)
+    )
     return tuple(found[:_SHOWN])
 
 

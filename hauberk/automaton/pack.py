@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Automata, laid out as the image that the kernel walks.
 
-The image is made of little-endian slots of 8 bytes. A row at the byte offset R owns the slot at R (low half: what the
-state accepts, high half: where every byte leads that has no edge) and for each edge the slot at R + 8 * symbol
-(low half: R, high half: where it leads). So one load and one comparison tell whether a slot is this row's. Rows lie in
-each other's gaps (row displacement). What is led to is a *reference*: a row's offset, with bit 0 set if the state is
-absorbing, so that the walk can stop there.
+The image is made of little-endian slots of 8 bytes. A row at the byte offset R owns the slot at R (low
+half: what the state accepts, high half: where every byte leads that has no edge) and for each edge the slot
+at R + 8 * symbol (low half: R, high half: where it leads). So one load and one comparison tell whether a
+slot is this row's. Rows lie in each other's gaps (row displacement). What is led to is a *reference*: a
+row's offset, with bit 0 set if the state is absorbing, so that the walk can stop there.
 
 Where rows are put is the matter of `layout.py`.
 """
@@ -27,11 +27,12 @@ class ImageTooLargeError(AutomatonError):
 
 
 class TableBuilder:
-    """An image whose first byte will lie at the offset `base` of the arena; all offsets taken and given are the
-    arena's.
+    """An image whose first byte will lie at the offset `base` of the arena; all offsets taken and given are
+    the arena's.
 
-    Accept words must have bit 0 set, which tells them from a row's offset. A row may be asked for the symbols up to
-    255, and for those up to the greatest of its own edges. Nothing but the order of the calls decides on the layout.
+    Accept words must have bit 0 set, which tells them from a row's offset. A row may be asked for the
+    symbols up to 255, and for those up to the greatest of its own edges. Nothing but the order of the calls
+    decides on the layout.
     """
 
     def __init__(self, base: int = 0) -> None:
@@ -70,12 +71,15 @@ class TableBuilder:
         return self._rows[key]
 
     def add_automaton(self, automaton: Automaton, accept_words: Callable[[int], int] | Sequence[int]) -> int:
-        """Add all states and return the reference to the start. `accept_words` gives the accept word of each state.
+        """Add all states and return the reference to the start. `accept_words` gives the accept word of
+        each state.
 
         Absorbing states with equal accept words share one row, also with those of automata added before.
         """
         t = automaton.tables
-        accepts = array("I", map(accept_words, range(len(automaton))) if callable(accept_words) else accept_words)
+        accepts = array(
+            "I", map(accept_words, range(len(automaton))) if callable(accept_words) else accept_words
+        )
         if len(accepts) != len(automaton):
             raise ValueError("one accept word for each state is wanted")
         _check_accept(min(map((1).__and__, accepts)))
@@ -140,7 +144,9 @@ class TableBuilder:
         """Take note that `slot` may be looked at."""
         self._reach = max(self._reach, slot + 1)
         if self._offset(self._reach) > MAX_IMAGE:
-            raise ImageTooLargeError("the tables would be larger than 4 GiB", "split the rules among workloads")
+            raise ImageTooLargeError(
+                "the tables would be larger than 4 GiB", "split the rules among workloads"
+            )
 
 
 def _check_accept(accept: int) -> None:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""AppArmor globs, parsed into a small tree.
 
-The tree is a sequence of items: a `Step` eats one byte of a set, a `Run` any number of bytes of a set, a `Choice` one of
-several sequences. Sets are 256-bit integers. What AppArmor would read in a way that surprises (`\t`, `\101`, `@{HOME}`)
-is refused here, so that no pattern quietly means something else than under the AppArmor enforcer.
+The tree is a sequence of items: a `Step` eats one byte of a set, a `Run` any number of bytes of a set, a
+`Choice` one of several sequences. Sets are 256-bit integers. What AppArmor would read in a way that
+surprises (`\t`, `\101`, `@{HOME}`) is refused here, so that no pattern quietly means something else than
+under the AppArmor enforcer.
 """
 
 import re
@@ -64,7 +65,8 @@ def parse_glob(glob: bytes) -> Sequence:
 class _Parser:
     def __init__(self, glob: bytes) -> None:
         self.glob = glob
-        # Positions are kept beside the bytes because errors speak of the text as written, slashes not yet collapsed.
+        # Positions are kept beside the bytes because errors speak of the text as written, slashes not yet
+        # collapsed.
         self.places = [i for i, c in enumerate(glob) if not (c == 0x2F and glob[i - 1 : i] == b"/")]
         self.text = bytes(glob[i] for i in self.places)
         self.at = 0
@@ -107,7 +109,9 @@ class _Parser:
             elif c == 0x5B:  # [
                 items.append(Step(self.byte_class(at)))
             elif c == 0x40 and text[self.at : self.at + 1] == b"{":
-                self.fail(at, "variables are not known here", r"write the path itself, or '@\{' for the characters")
+                self.fail(
+                    at, "variables are not known here", r"write the path itself, or '@\{' for the characters"
+                )
             elif c == 0x7B:  # {
                 items.append(self.choice(at))
             elif c == 0x7D:
@@ -188,7 +192,9 @@ class _Parser:
         self.at += 1
         members = (NOT_SLASH & ~found) if negated else (found & NOT_SLASH)
         if not members:
-            self.fail(at, "a set that matches nothing", "a set never matches '/': write the slash outside of it")
+            self.fail(
+                at, "a set that matches nothing", "a set never matches '/': write the slash outside of it"
+            )
         return members
 
     def member(self) -> int:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The four kinds of path pattern, and a naive matcher that defines what each of them matches.
 
-A path is what the kernel sees from the root of the workload's mount namespace: `b"/etc/shadow"`, with no slash at its
-end, so the root directory is `b""`. Names that are no paths (`b"memfd:x"`) occur as well. The alphabet is the bytes
-1 to 255.
+A path is what the kernel sees from the root of the workload's mount namespace: `b"/etc/shadow"`, with no
+slash at its end, so the root directory is `b""`. Names that are no paths (`b"memfd:x"`) occur as well. The
+alphabet is the bytes 1 to 255.
 
-The matcher translates globs to `re` from left to right, as AppArmor's own parser does, and shares no code with the
-parser and the automata of this package: tests hold the one against the other.
+The matcher translates globs to `re` from left to right, as AppArmor's own parser does, and shares no code
+with the parser and the automata of this package: tests hold the one against the other.
 """
 
 import re
@@ -20,7 +20,8 @@ from hauberk.automaton.parse import collapse_slashes, parse_glob
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """One path, or one name that is no path. Repeated slashes and one at the end are dropped: `/` becomes `b""`.
+    """One path, or one name that is no path. Repeated slashes and one at the end are dropped: `/` becomes
+    `b""`.
 
     Raises PatternError for a NUL byte.
     """
@@ -35,8 +36,8 @@ class Exact:
 class Directory:
     """A directory and what is in it: its direct entries, or with `recursive` everything below it.
 
-    The slash at the end of `path` is optional, and dropped: `Directory(b"/", True)` is the root with all that is below.
-    Raises PatternError for a NUL byte and for a path that does not begin with a slash.
+    The slash at the end of `path` is optional, and dropped: `Directory(b"/", True)` is the root with all
+    that is below. Raises PatternError for a NUL byte and for a path that does not begin with a slash.
     """
 
     path: bytes
@@ -44,7 +45,9 @@ class Directory:
 
     def __post_init__(self) -> None:
         if self.path[:1] != b"/" and self.path:
-            raise PatternError(self.path, 0, "a directory begins with '/'", "write the directory's absolute path")
+            raise PatternError(
+                self.path, 0, "a directory begins with '/'", "write the directory's absolute path"
+            )
         object.__setattr__(self, "path", _plain(self.path))
 
 
@@ -52,10 +55,11 @@ class Directory:
 class Glob:
     r"""An AppArmor glob.
 
-    `*` matches within a component, `**` across components, `?` one byte, `[a-z]` and `[^a-z]` one byte of a set, `{a,b}`
-    one of several texts (nested, and empty ones too), `\` takes the meaning away from the next byte. Only `**` and a
-    written slash match a slash. A `*` or `**` between a slash and another slash or the end matches at least one byte.
-    A glob that AppArmor would match with `/dir/` matches the path `/dir`, which is what the kernel calls it here.
+    `*` matches within a component, `**` across components, `?` one byte, `[a-z]` and `[^a-z]` one byte of a
+    set, `{a,b}` one of several texts (nested, and empty ones too), `\` takes the meaning away from the next
+    byte. Only `**` and a written slash match a slash. A `*` or `**` between a slash and another slash or
+    the end matches at least one byte. A glob that AppArmor would match with `/dir/` matches the path
+    `/dir`, which is what the kernel calls it here.
 
     Raises PatternError if the text is malformed.
     """
@@ -80,7 +84,10 @@ class Name:
             raise PatternError(self.name, 0, "the name is empty", "write the last component of the path")
         if b"/" in self.name:
             raise PatternError(
-                self.name, self.name.index(b"/"), "a name has no '/'", "write the last component, or use a path"
+                self.name,
+                self.name.index(b"/"),
+                "a name has no '/'",
+                "write the last component, or use a path",
             )
         _refuse_nul(self.name)
 
@@ -145,7 +152,13 @@ def _glob_regex(glob: bytes) -> "re.Pattern[bytes]":
         elif c == b"[":
             found = _CLASS.match(text, at - 1)
             assert found is not None, "the constructor has parsed this glob"
-            inside = found[2].replace(b"[", rb"\[").replace(b"&&", rb"&\&").replace(b"||", rb"|\|").replace(b"~~", rb"~\~")
+            inside = (
+                found[2]
+                .replace(b"[", rb"\[")
+                .replace(b"&&", rb"&\&")
+                .replace(b"||", rb"|\|")
+                .replace(b"~~", rb"~\~")
+            )
             out.append(rb"(?!/)[" + found[1] + inside + b"]")
             at = found.end()
         elif c == b"{":

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a path can stand in the shapes that are alive: the states of the automaton off the trie (see `compile.py`).
+"""Where a path can stand in the shapes that are alive: the states of the automaton off the trie (see
+`compile.py`).
 
-Shapes come alive one within the other: those that begin at `/etc` while those that begin at `/` go on. So a place is a
-state of the innermost shape upon a place of the outer ones, and once the innermost shape is dead, it is that place.
+Shapes come alive one within the other: those that begin at `/etc` while those that begin at `/` go on. So a
+place is a state of the innermost shape upon a place of the outer ones, and once the innermost shape is
+dead, it is that place.
 """
 
 from collections.abc import Iterable
@@ -26,8 +28,8 @@ class Place:
         self.default: Place | None = None
         self.symbols = b""
         self.targets: list[Place] = []
-        # The compiler's: the state that stands for this place, -1 as long as nothing leads there; and the rows of trie
-        # nodes here that have one child, by the byte that leads to the child.
+        # The compiler's: the state that stands for this place, -1 as long as nothing leads there; and the
+        # rows of trie nodes here that have one child, by the byte that leads to the child.
         self.state = -1
         self.links: dict[int, Link] = {}
 
@@ -57,7 +59,8 @@ class Link:
 
 @dataclass(slots=True)
 class Template:
-    """All places of a layer that can be reached from one of them, their rows made to be copied for other layers.
+    """All places of a layer that can be reached from one of them, their rows made to be copied for other
+    layers.
 
     Where a row leads to is the number of a place here, or -1 - s for the state s of an outer place.
     """
@@ -74,7 +77,8 @@ class Template:
 
 
 class Layer:
-    """The shapes that begin at one node of the trie, joined, and alive upon the places that were so before."""
+    """The shapes that begin at one node of the trie, joined, and alive upon the places that were so
+    before."""
 
     __slots__ = ("accepts", "below", "copy", "groups", "places", "shape", "templates")
 
@@ -87,8 +91,8 @@ class Layer:
         self.places: dict[tuple[Place, int], Place] = {}
         # Numbers of accept sets, by those of the outer place and of the shape.
         self.accepts: dict[tuple[int, int], int] = {}
-        # The compiler's: the template from which states of this layer were copied, and the first of them; and templates
-        # for layers upon this one, by shape and first place.
+        # The compiler's: the template from which states of this layer were copied, and the first of them;
+        # and templates for layers upon this one, by shape and first place.
         self.copy: tuple[Template, int] | None = None
         self.templates: dict[tuple[Shape, Place, int], Template] = {}
 
@@ -115,7 +119,8 @@ class Places:
         self.dead.default = self.dead
 
     def accept_with(self, accept: int, more: Iterable[int]) -> int:
-        """The number of the accept set `accept` with `more` patterns, which only this caller adds: a new one."""
+        """The number of the accept set `accept` with `more` patterns, which only this caller adds: a new
+        one."""
         self.accept_sets.append(self.accept_sets[accept].union(more))
         return len(self.accept_sets) - 1
 
@@ -180,7 +185,8 @@ class Places:
         place.default = default
 
     def layer(self, outer: Place, begin: list[tuple[Sequence, list[int]]]) -> Layer:
-        """The layer of the shapes that begin at one node, which is at `outer`, with the patterns that have each."""
+        """The layer of the shapes that begin at one node, which is at `outer`, with the patterns that have
+        each."""
         for rest, _ in begin:
             if rest not in self.shapes:
                 self.shapes[rest] = shape_of(rest, self.shape_limit)

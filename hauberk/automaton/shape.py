@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small minimal automata: what is left of a pattern behind its literal beginning.
 
-A `Shape` comes from the tree of one pattern, by subset construction and Hopcroft's partitioning over classes of bytes,
-or is the product of two others. The product of minimal automata that report different things is minimal again: two of
-its states can only be equal if both halves are. So nothing large is ever minimised.
+A `Shape` comes from the tree of one pattern, by subset construction and Hopcroft's partitioning over
+classes of bytes, or is the product of two others. The product of minimal automata that report different
+things is minimal again: two of its states can only be equal if both halves are. So nothing large is ever
+minimised.
 """
 
 from collections.abc import Iterable
@@ -22,9 +23,9 @@ class TooManyStatesError(Exception):
 class Shape:
     """A minimal complete automaton, its states numbered in breadth-first order from 0, the start.
 
-    State `q` goes to `targets[q][i]` on the byte `symbols[q][i]` (ascending) and to `default[q]` on all others; `default`
-    is the target of at least one byte. `accept[q]` is an index in `sets`, of which the first is empty. `dead` is the state
-    that accepts nothing ever, -1 if there is none.
+    State `q` goes to `targets[q][i]` on the byte `symbols[q][i]` (ascending) and to `default[q]` on all
+    others; `default` is the target of at least one byte. `accept[q]` is an index in `sets`, of which the
+    first is empty. `dead` is the state that accepts nothing ever, -1 if there is none.
     """
 
     default: list[int]
@@ -37,7 +38,12 @@ class Shape:
     def relabelled(self, slot: int) -> "Shape":
         """The shape of one pattern (which reports 0), reporting `slot` in its place."""
         return Shape(
-            self.default, self.symbols, self.targets, self.accept, [frozenset(), frozenset((slot,))], self.dead
+            self.default,
+            self.symbols,
+            self.targets,
+            self.accept,
+            [frozenset(), frozenset((slot,))],
+            self.dead,
         )
 
 
@@ -71,8 +77,8 @@ class _Nfa:
         return at
 
     def closures(self) -> list[int]:
-        """For each state the set, as bits, of the states reached from it by empty moves, which all lead to higher numbers
-        or, out of an empty option, straight to the choice's end."""
+        """For each state the set, as bits, of the states reached from it by empty moves, which all lead to
+        higher numbers or, out of an empty option, straight to the choice's end."""
         found = [0] * len(self.empty)
         for q in range(len(self.empty)):
             seen = 1 << q
@@ -113,8 +119,8 @@ def _bits(mask: int) -> list[int]:
 def shape_of(sequence: Sequence, limit: int) -> Shape:
     """The shape of one pattern: its only non-empty accept set is {0}.
 
-    A state also accepts if a slash leads from it to acceptance (a directory has no slash at its end here). Raises
-    TooManyStatesError if the subset construction needs more than `limit` states.
+    A state also accepts if a slash leads from it to acceptance (a directory has no slash at its end here).
+    Raises TooManyStatesError if the subset construction needs more than `limit` states.
     """
     nfa = _Nfa(sequence)
     closure = nfa.closures()
@@ -260,7 +266,8 @@ def product(a: Shape, b: Shape, limit: int) -> Shape:
             to_a = dict(zip(syms_a, a.targets[qa], strict=True))
             to_b = dict(zip(syms_b, b.targets[qb], strict=True))
             edges = {
-                c: (to_a[c] * width if c in to_a else da) + to_b.get(c, db) for c in sorted(to_a.keys() | to_b.keys())
+                c: (to_a[c] * width if c in to_a else da) + to_b.get(c, db)
+                for c in sorted(to_a.keys() | to_b.keys())
             }
         usual = da + db
         if len(edges) == 255:

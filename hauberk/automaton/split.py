@@ -24,7 +24,8 @@ def text_of(pattern: Pattern) -> bytes:
 def split(pattern: Pattern) -> tuple[bytes, Sequence]:
     """A pattern's literal beginning and the rest of it.
 
-    The beginning never ends with a slash, so that no node above a shape can be accepting by reason of a slash that follows.
+    The beginning never ends with a slash, so that no node above a shape can be accepting by reason of a
+    slash that follows.
     """
     match pattern:
         case Exact(path):
