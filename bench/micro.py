@@ -18,6 +18,7 @@ from pathlib import Path
 
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.engine import FIRST_TABLE
+from hauberk.enforcers.bpf_lsm.programs import needless
 from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.kernel.namespaces import enter_root
 from hauberk.policy.load import load
@@ -110,7 +111,8 @@ def enforced(root: Path, rules: int) -> dict[str, object]:
         meaning = Meaning(rule_set(policies, AUDIT, resolve=resolve))
         table = TableCompiler(meaning, FIRST_TABLE).compile(mounts_of(waiting.pid))
         compiled = time.monotonic() - begin
-        engine = Engine.load(f"bench-{os.getpid()}", table_bytes=len(table.image))
+        disabled = needless(table.flags) if rules else ()
+        engine = Engine.load(f"bench-{os.getpid()}", table_bytes=len(table.image), disabled=disabled)
         loaded = time.monotonic() - begin
         engine.install(0, table)
         seconds = time.monotonic() - begin

@@ -15,6 +15,7 @@ from typing import Final
 from hauberk.automaton.errors import AutomatonError
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.engine import FIRST_TABLE
+from hauberk.enforcers.bpf_lsm.programs import needless
 from hauberk.enforcers.bpf_lsm.sweep import sweep
 from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.enforcers.protocol import PolicyStatus, State
@@ -140,7 +141,7 @@ class Session:
         except AutomatonError as error:
             raise SessionError(f"the rules are too costly: {error.message}", error.remedy) from error
         name = f"run-{os.getpid()}-{secrets.token_hex(4)}"
-        engine = Engine.load(name, table_bytes=len(table.image))
+        engine = Engine.load(name, table_bytes=len(table.image), disabled=needless(table.flags))
         try:
             generation = engine.install(WORKLOAD, table)
             translator = Translator(Clock())

@@ -8,8 +8,9 @@ int BPF_PROG(capable, const struct cred *cred, void *user_ns, int cap, unsigned 
 	struct hb_access x = { .operations = 1u << HB_EXEC, .section = HB_CAPABILITIES, .call = HB_CALL_CAPABLE };
 	struct hb_view v;
 
-	if (!begin(&v, &x, HB_T_CAPABILITIES | HB_T_SEE_CAPABILITIES))
+	if (!current_view(&v, HB_T_CAPABILITIES | HB_T_SEE_CAPABILITIES))
 		return 0;
+	begin(&v, &x);
 	x.owner = ~0u;
 	x.detail[0] = cap;
 	x.word = weigh(&v, half_at(v.a, (u64)TABLE_FIELD(&v, capabilities) + (cap & (HB_CAPS - 1)) * 4), &x, false);

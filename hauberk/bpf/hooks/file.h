@@ -5,26 +5,40 @@
  */
 #include "../lib/verdict.h"
 
+/* FMODE_READ and FMODE_WRITE, shifted, are the bits of these operations; without branches, of which the verifier would walk each */
+_Static_assert(FMODE_READ << 2 == 1 << HB_READ && FMODE_WRITE << 2 == 1 << HB_WRITE && O_TRUNC >> 6 == 1 << HB_WRITE, "");
+
+static __always_inline u32 operations_of(u32 mode, u32 flags)
+{
+	u32 operations = (mode & (FMODE_READ | FMODE_WRITE)) << 2 | (flags & O_TRUNC) >> 6;
+
+	asm volatile("" : "+r"(operations));
+	return operations;
+}
+
 static __always_inline int open_as(struct file *file, u32 call, bool often)
 {
-	struct hb_access x = { .section = HB_FILE, .call = call };
-	u32 flags = file->f_flags, mode = file->f_mode;
-	struct dentry *d = file->f_path.dentry;
 	struct hb_view v;
 
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE))
+		return 0;
+
+	u32 flags = file->f_flags, mode = file->f_mode;
+	struct dentry *d = file->f_path.dentry;
 	/* overlayfs opens the real file behind a file already decided; running a file is decided at exec */
 	if ((mode & (FMODE_NOACCOUNT | FMODE_PATH)) || (flags & FMODE_EXEC))
 		return 0;
-	if (!begin(&v, &x, HB_T_FILE | HB_T_SEE_FILE))
-		return 0;
-	x.dentry = (u64)d;
-	x.mnt = (u64)file->f_path.mnt;
-	x.owner = file->f_inode->i_uid.val;
-	x.detail[0] = flags;
-	if ((mode & FMODE_WRITE) || (flags & O_TRUNC))
-		x.operations = 1u << HB_WRITE;
-	if ((mode & FMODE_READ) || !x.operations)
-		x.operations |= 1u << HB_READ;
+
+	struct hb_access x = {
+		.dentry = (u64)d,
+		.mnt = (u64)file->f_path.mnt,
+		.operations = operations_of(mode, flags),
+		.section = HB_FILE,
+		.call = call,
+		.owner = file->f_inode->i_uid.val,
+		.detail = { flags },
+	};
+	begin(&v, &x);
 	if (often)
 		judge(&v, &x, d, false);
 	else

@@ -12,8 +12,9 @@ static __noinline int refuse_overlay(void)
 	struct hb_access x = { .section = HB_FILE, .call = HB_CALL_MOUNT, .word = WORD(HB_REFUSE, HB_RULE_MOVE) };
 	struct hb_view v;
 
-	if (!begin(&v, &x, HB_T_BLOCKS))
+	if (!current_view(&v, HB_T_BLOCKS))
 		return 0;
+	begin(&v, &x);
 	x.owner = ~0u;
 	return conclude(&v, &x);
 }

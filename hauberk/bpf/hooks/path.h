@@ -2,74 +2,81 @@
 /* Changes to names and attributes, by the path hooks. All of them are writes. */
 #include "../lib/verdict.h"
 
-/* A write to the object `d` itself (`parent` NULL), or the making of `d` in the directory `parent`. */
-static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, struct dentry *parent, u32 call)
+/*
+ * A write to the object `d` itself (`parent` NULL), or the making of `d` in the directory `parent`. `often`: worth the fast
+ * walk, and what the verifier takes for it.
+ */
+static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, struct dentry *parent, u32 call, bool often)
 {
 	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
 	struct hb_view v;
 
-	if (!begin(&v, &x, HB_T_FILE | HB_T_SEE_FILE))
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE))
 		return 0;
+	begin(&v, &x);
 	x.dentry = (u64)d;
 	x.mnt = (u64)mnt;
 	x.owner = parent ? parent->d_inode->i_uid.val : d->d_inode->i_uid.val;
-	judge_slowly(&x, false);
+	if (often)
+		judge(&v, &x, d, false);
+	else
+		judge_slowly(&x, false);
 	return conclude(&v, &x);
 }
 
 SEC("lsm/path_unlink")
 int BPF_PROG(path_unlink, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(dir->mnt, dentry, NULL, HB_CALL_UNLINK);
+	return write_to(dir->mnt, dentry, NULL, HB_CALL_UNLINK, true);
 }
 
 SEC("lsm/path_rmdir")
 int BPF_PROG(path_rmdir, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(dir->mnt, dentry, NULL, HB_CALL_RMDIR);
+	return write_to(dir->mnt, dentry, NULL, HB_CALL_RMDIR, false);
 }
 
 SEC("lsm/path_mkdir")
 int BPF_PROG(path_mkdir, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKDIR);
+	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKDIR, false);
 }
 
 SEC("lsm/path_mknod")
 int BPF_PROG(path_mknod, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKNOD);
+	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKNOD, true);
 }
 
 SEC("lsm/path_symlink")
 int BPF_PROG(path_symlink, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_SYMLINK);
+	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_SYMLINK, false);
 }
 
 SEC("lsm/path_chmod")
 int BPF_PROG(path_chmod, const struct path *path)
 {
-	return write_to(path->mnt, path->dentry, NULL, HB_CALL_CHMOD);
+	return write_to(path->mnt, path->dentry, NULL, HB_CALL_CHMOD, false);
 }
 
 SEC("lsm/path_chown")
 int BPF_PROG(path_chown, const struct path *path)
 {
-	return write_to(path->mnt, path->dentry, NULL, HB_CALL_CHOWN);
+	return write_to(path->mnt, path->dentry, NULL, HB_CALL_CHOWN, false);
 }
 
 SEC("lsm/path_truncate")
 int BPF_PROG(path_truncate, const struct path *path)
 {
-	return write_to(path->mnt, path->dentry, NULL, HB_CALL_TRUNCATE);
+	return write_to(path->mnt, path->dentry, NULL, HB_CALL_TRUNCATE, false);
 }
 
 /* Since 6.2 (commit 3350607dc563, "security: Create file_truncate hook from path_truncate hook") ftruncate comes here. */
 SEC("lsm/file_truncate")
 int BPF_PROG(file_truncate, struct file *file)
 {
-	return write_to(file->f_path.mnt, file->f_path.dentry, NULL, HB_CALL_TRUNCATE);
+	return write_to(file->f_path.mnt, file->f_path.dentry, NULL, HB_CALL_TRUNCATE, false);
 }
 
 /*
@@ -110,8 +117,9 @@ static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, s
 	struct hb_view v;
 	u32 word;
 
-	if (!begin(&v, &x, HB_T_FILE | HB_T_SEE_FILE | HB_T_BLOCKS))
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE | HB_T_BLOCKS))
 		return 0;
+	begin(&v, &x);
 	x.mnt = (u64)mnt;
 	x.dentry = (u64)old;
 	x.owner = owner_at(old, old);

@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from hauberk.automaton.errors import AutomatonError
 from hauberk.enforcers.bpf_lsm import abi
+from hauberk.enforcers.bpf_lsm.programs import OPTIONAL
 from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
 from hauberk.enforcers.protocol import EnforcerError
 from hauberk.events.record import HB_EVENT_LAYOUT
@@ -36,9 +37,6 @@ VIOLATION_RING: Final = 1 << 20
 EVENT_RING: Final = 1 << 20
 MAX_TASKS: Final = 32768
 """Tasks that can be confined at one time; beyond it forks of confined tasks fail with EAGAIN and are counted."""
-
-# Programs whose hook not every kernel has; what then comes to another hook instead is said at the program.
-_OPTIONAL: Final = frozenset({"file_truncate", "inode_set_acl"})
 
 
 class Engine:
@@ -73,7 +71,7 @@ class Engine:
     ) -> Self:
         """Load and attach the programs, pinned below PIN_ROOT/`name`.
 
-        `disabled` leaves programs out, which tests of single hooks want. Raises EnforcerError with the kernel's reason;
+        `disabled` leaves programs out, such as those that the rules do not need (`programs.needless`). Raises EnforcerError with the kernel's reason;
         nothing stays attached then.
         """
         pins = PIN_ROOT / name
@@ -197,7 +195,7 @@ class Engine:
 
 
 def _open(workloads: int, arena: int, ring: int, disabled: set[str]) -> BpfObject:
-    missing = _OPTIONAL - available_hooks(_OPTIONAL)
+    missing = OPTIONAL - available_hooks(OPTIONAL)
     return BpfObject.open(
         object_image(),
         map_sizes={"labels": MAX_TASKS, "violations": ring, "events": EVENT_RING},

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which programs a table needs: what no rule speaks of shall cost nothing, neither at load nor at run time."""
+
+from typing import Final
+
+from hauberk.enforcers.bpf_lsm.abi import TableFlag
+
+_NETWORK: Final = frozenset(
+    {"socket_create", "socket_bind", "socket_connect", "socket_listen", "socket_accept", "socket_sendmsg"}
+)
+_CAPABILITIES: Final = frozenset({"capable"})
+_MAPPING: Final = frozenset({"mmap_file", "file_mprotect"})
+_OPENING: Final = frozenset({"file_open", "file_receive"})
+_CHANGING: Final = frozenset(
+    {
+        "path_unlink", "path_rmdir", "path_mkdir", "path_mknod", "path_symlink", "path_chmod", "path_chown",
+        "path_truncate", "file_truncate", "inode_setattr", "inode_setxattr", "inode_removexattr", "inode_set_acl",
+    }
+)  # fmt: skip
+_MOVING: Final = frozenset({"path_link", "path_rename", "sb_mount", "move_mount"})
+
+OPTIONAL: Final = frozenset({"file_truncate", "inode_set_acl"})
+"""Programs whose hook not every kernel has; what then comes to another hook instead is said at the program."""
+
+
+def needless(flags: TableFlag) -> frozenset[str]:
+    """The programs that a table with these flags does not need. Labels and execution always count."""
+    found: frozenset[str] = frozenset()
+    if not flags & (TableFlag.NETWORK | TableFlag.SEE_NETWORK):
+        found |= _NETWORK
+    if not flags & (TableFlag.CAPABILITIES | TableFlag.SEE_CAPABILITIES):
+        found |= _CAPABILITIES
+    if not flags & (TableFlag.FILE | TableFlag.SEE_FILE):
+        found |= _OPENING | _CHANGING
+        if not flags & TableFlag.BLOCKS:
+            found |= _MOVING
+    if not flags & (TableFlag.FILE | TableFlag.PROCESS | TableFlag.SEE_PROCESS):
+        found |= _MAPPING
+    return found
