@@ -146,16 +146,21 @@ class Meaning:
 
     def socket_rules(self, kind: int) -> frozenset[int]:
         """The rules that match sockets of a kind (`sockets.socket_kind`)."""
-        return frozenset(
-            index
-            for index, rule in enumerate(self.rules)
-            if isinstance(rule.target, Protocol) and protocol_matches(rule.target.name, kind)
-        )
+        return frozenset(index for index, name in self._protocol_rules if protocol_matches(name, kind))
 
     def capability_rules(self, number: int) -> frozenset[int]:
         """The rules that match a capability."""
-        target = Capability(number)
-        return frozenset(index for index, rule in enumerate(self.rules) if rule.target == target)
+        return frozenset(index for index, named in self._capability_rules if named == number)
+
+    @cached_property
+    def _protocol_rules(self) -> list[tuple[int, str]]:
+        return [(i, rule.target.name) for i, rule in enumerate(self.rules) if isinstance(rule.target, Protocol)]
+
+    @cached_property
+    def _capability_rules(self) -> list[tuple[int, int]]:
+        return [
+            (i, rule.target.number) for i, rule in enumerate(self.rules) if isinstance(rule.target, Capability)
+        ]
 
     def matching(self, operation: Operation, path: bytes) -> frozenset[int]:
         """The rules that match a path, each of them tried: the definition of what the automata find."""
@@ -252,6 +257,10 @@ class Meaning:
         return any(
             self.rules[i].owner_only or self.rules[i].tty_only for i in matching if i < len(self.rules)
         )
+
+    def shape(self, rule: int) -> int:
+        """A number that is equal for rules that lead to the same wherever one of them is all that matches."""
+        return self.precedence.shape(rule)
 
     # Inclusion
 

@@ -127,6 +127,10 @@ class Precedence:
             self._alone[key] = found
         return Outcome(found.verdict, rule) if found.rule == _SELF else found
 
+    def shape(self, rule: int) -> int:
+        """A number that is equal for rules that lead to the same where they are alone."""
+        return self._shapes[rule]
+
     def parts(self, operation: Operation, matching: frozenset[int]) -> tuple[Part, ...]:
         """What `matching` can say about `operation`: one part, or two for a mapping."""
         key = (operation, matching)

@@ -87,6 +87,7 @@ class TableCompiler:
         self._builder = TableBuilder(base)
         self._base = base
         self._cells = _Cells()
+        self._alone: dict[tuple[int, tuple[Operation, ...]], list[tuple[int, bool]]] = {}
         self._flags = TableFlag(0)
 
     def compile(self, mounts: Sequence[Mount], visible: Iterable[Section] = ()) -> Table:
@@ -132,22 +133,21 @@ class TableCompiler:
             self._flags |= TableFlag.OWN
         return self._pack(file, exec_, network, capabilities, mounts)
 
-    def _decide(self, matching: frozenset[int], program: int, operations: Sequence[Operation]) -> _Decision:
+    def _decide(self, matching: frozenset[int], program: int, operations: tuple[Operation, ...]) -> _Decision:
         """What the rules `matching` say to each class of subject. Classes that hear the same as class 0 are left out."""
         meaning = self._meaning
         decision = _Decision(program)
+        classes = frozenset().union(*(meaning.relevant_classes(matching, each) for each in operations)) - {0}
         replaced = meaning.relevant_replaced(matching) if Operation.EXEC in operations else frozenset()
         conditional = meaning.conditional(matching)
+        if len(matching) == 1 and not (classes or replaced or conditional):
+            words = self._words_alone(next(iter(matching)), operations)
+            if words is not None:
+                decision.values[0] = self._cells.add(words), 0
+            return decision
 
         def cell(class_: int, replaced_class: int) -> tuple[int, int]:
-            words = []
-            for fresh in (False, True) if len(operations) > 1 else (False,):
-                rules = meaning.without_allows(matching) if fresh else matching
-                for operation in operations:
-                    for owner in (False, True) if conditional else (False,):
-                        for tty in (False, True) if conditional else (False,):
-                            outcome = meaning.outcome(operation, rules, class_, replaced_class, owner, tty)
-                            words.append(int(outcome.verdict) << 30 | outcome.rule)
+            words = self._words(matching, operations, class_, replaced_class, conditional)
             if all(word == _SILENT for word in words):
                 return _NOTHING
             return self._cells.add(words), abi.VALUE_CONDITIONAL if conditional else 0
@@ -160,10 +160,47 @@ class TableCompiler:
         usual = value(0)
         if usual != _NOTHING:
             decision.values[0] = usual
-        for class_ in sorted(set().union(*(meaning.relevant_classes(matching, o) for o in operations)) - {0}):
+        for class_ in sorted(classes):
             if (found := value(class_)) != usual:
                 decision.values[class_] = found
         return decision
+
+    def _words(
+        self,
+        matching: frozenset[int],
+        operations: tuple[Operation, ...],
+        class_: int,
+        replaced: int,
+        conditional: bool,
+    ) -> list[int]:
+        """The words of a cell, in the order that `abi.h` gives."""
+        found = []
+        for fresh in (False, True) if len(operations) > 1 else (False,):
+            rules = self._meaning.without_allows(matching) if fresh else matching
+            for operation in operations:
+                for owner in (False, True) if conditional else (False,):
+                    for tty in (False, True) if conditional else (False,):
+                        outcome = self._meaning.outcome(operation, rules, class_, replaced, owner, tty)
+                        found.append(int(outcome.verdict) << 30 | outcome.rule)
+        return found
+
+    def _words_alone(self, rule: int, operations: tuple[Operation, ...]) -> list[int] | None:
+        """The same where one rule without conditions is all that matches, as nearly everywhere in a large rule set.
+
+        What it leads to depends on the rule's shape only. None if that is nothing.
+        """
+        if rule >= len(self._meaning.rules):
+            words = self._words(frozenset({rule}), operations, 0, 0, False)
+            return None if all(word == _SILENT for word in words) else words
+        key = self._meaning.shape(rule), operations
+        if key not in self._alone:
+            words = self._words(frozenset({rule}), operations, 0, 0, False)
+            own = [word & NONE == rule for word in words]
+            self._alone[key] = [(word & ~NONE if mine else word, mine) for word, mine in zip(words, own, strict=True)]
+        template = self._alone[key]
+        if all(word == _SILENT for word, _ in template):
+            return None
+        return [word | rule if mine else word for word, mine in template]
 
     def _pack(
         self,
