@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the attacker tries, and the rule that is there to refuse it.
 
-Each command is shell text that comes in through the careless page of the service. `sign` is what proves that it
-worked, a regular expression in which TOKEN stands for the secret of this run; `seen_in` says where to look.
+Each command is shell text that comes in through the careless page of the service. `sign` is what proves that
+it worked, a regular expression in which TOKEN stands for the secret of this run; `seen_in` says where.
 """
 
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ ATTACKS = (
     ),
     Attack(
         title="run a dropped program",
-        command=f"cp /usr/bin/id {UPLOADS}/thumbnail && {UPLOADS}/thumbnail",
+        command=f"cp /usr/bin/id {UPLOADS}/cat.png && chmod 755 {UPLOADS}/cat.png && {UPLOADS}/cat.png",
         sign=r"^uid=0\(root\)",
         policy="shop-tools",
         rule="spec.process.matchDirectories[0]",
@@ -90,7 +90,7 @@ ATTACKS = (
     ),
     Attack(
         title="open a raw socket",
-        command="perl -MSocket -e 'socket(my $s, PF_INET, SOCK_RAW, 1) or die \"$!\\n\"; print \"it is open\\n\"'",
+        command="perl -MSocket -e 'socket(my $s, PF_INET, SOCK_RAW, 1) or die $!; print qq(it is open)'",
         sign=r"^it is open",
         policy="shop-network",
         rule="spec.network.matchProtocols[2]",

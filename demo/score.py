@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the demonstration has shown so far, and whether that is everything it is meant to show.
 
-Fed with the stage's messages (`stage` says what they look like). An attack counts as refused only if it did not
-work *and* an alert names the policy and the rule that are there to refuse it.
+Fed with the stage's messages (`stage` says what they look like). An attack counts as refused only if it did
+not work *and* an alert names the policy and the rule that are there to refuse it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass
 class Score:
-    """Everything that was seen. `faults` are sentences about what went wrong with the demonstration itself."""
+    """Everything that was seen. `faults` say in sentences what went wrong with the demonstration itself."""
 
     rows: list[Row] = field(default_factory=lambda: [Row(attack) for attack in ATTACKS])
     answers: int = 0
@@ -92,7 +92,9 @@ class Score:
                 )
         said += [f"the service did not answer as it should: {page}" for page in self.missed_answers]
         said += [f"the policies hindered the service itself: {describe(alert)}" for alert in self.strays]
-        missing = [row.attack.title for row in self.rows if row.worked is None or row.worked_under_policies is None]
+        missing = [
+            row.attack.title for row in self.rows if row.worked is None or row.worked_under_policies is None
+        ]
         if not said and (missing or not self.answers or not self.finished):
             said.append(f"the demonstration ended early; not tried: {', '.join(missing) or 'nothing'}")
         return said

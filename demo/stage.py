@@ -3,9 +3,10 @@
 
     unshare --mount --net --pid --fork --kill-child --mount-proc PYTHON demo/stage.py POLICY...
 
-In namespaces of its own, so that nothing of the machine is touched: the service's files are in a file system in
-memory mounted over /var/www, its network is a loopback that nobody else sees, and whatever is left running ends
-with this process, which is the first of its process namespace. It also ends when its standard input is closed.
+In namespaces of its own, so that nothing of the machine is touched: the service's files are in a file system
+in memory mounted over /var/www, its network is a loopback that nobody else sees, and whatever is left running
+ends with this process, which is the first of its process namespace. It also ends when its standard input is
+closed.
 
 Standard output has one JSON object a line, with a `kind`:
   step      text                            what is being done now
@@ -33,7 +34,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -62,6 +63,8 @@ def prepare_namespaces() -> None:
     """A file system in memory for the service's files, and a loopback that is up."""
     if os.getpid() != 1:
         raise StageError("this is to be started by demo/run.py, in namespaces of its own")
+    if HAUBERK.is_relative_to("/var/www"):
+        raise StageError("the demonstration hides what is in /var/www, and Hauberk is in there")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/var/www"], check=True)
     with socket.socket() as any_socket:
         request = struct.pack("16sh14x", b"lo", 0)
@@ -112,10 +115,8 @@ class Listener:
         with caller, caller.makefile("rb") as sound:
             caller.settimeout(REQUEST_SECONDS)
             caller.sendall(b"id; exit\n")
-            try:
+            with suppress(OSError):
                 self.heard = sound.read().decode(errors="replace")
-            except OSError:
-                pass
 
     def close(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)  # wakes accept()
@@ -129,12 +130,12 @@ class Service:
     def __init__(self, policies: Sequence[str]) -> None:
         command = ["sh", str(SERVICE / "start.sh")]
         if policies:
-            # The policies' Allow rules are exceptions from their Blocks and not a list of all that the service may do:
+            # The policies' Allow rules are exceptions from their Blocks, not lists of all that the service may do:
             # hence these postures.
             options = [part for policy in policies for part in ("--policy", policy)]
             options += ["--label", "app=shop", "--name", "shop", "--posture", "file=allow,network=allow"]
             command = [str(HAUBERK), "run", *options, "--alerts", "-", "--", *command]
-        self._words = tempfile.TemporaryFile()
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115, open as long as the service runs
         self._alerts: queue.Queue[dict[str, Any]] = queue.Queue()
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._words, cwd="/"
@@ -228,13 +229,14 @@ def play(which: str, policies: Sequence[str]) -> None:
     """One round: the service is started, visited, attacked and visited, and stopped."""
     token = secrets.token_hex(8)
     lay_out(token)
-    tell("step", text=f"starting the service under {len(policies)} policies" if policies else "starting the service")
+    under = f"under {len(policies)} policies" if policies else "without policies"
+    tell("step", text=f"starting the service {under}")
     with serving(policies) as service:
         visit(token)
         for number, attack in enumerate(ATTACKS):
             for alert in service.alerts():
                 tell("stray", alert=alert)
-            tell("step", text=f"{'under' if policies else 'without'} policies: {attack.title}")
+            tell("step", text=f"{under}: {attack.title}")
             worked = attempt(attack, token)
             alerts = service.alerts(attack if policies and not worked else None)
             tell("attack", round=which, number=number, worked=worked, alerts=alerts)
@@ -250,7 +252,8 @@ def main() -> int:
         raise SystemExit(130)
 
     def end_with_stdin() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)
