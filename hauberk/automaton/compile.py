@@ -45,8 +45,9 @@ class Tables:
     symbols: bytearray = field(default_factory=bytearray)
     targets: "array[int]" = field(default_factory=lambda: array("I"))
     accept_sets: list[frozenset[int]] = field(default_factory=lambda: [frozenset()])
-    # Stretches of states (the first, how many) that have one edge each, all but the last to the next, and
-    # an absorbing state as default.
+    # Stretches of states (the first, how many), ascending. Each state has one edge, which leads to the next
+    # state, only the last one's elsewhere. All have the same default, which is absorbing, and accept what
+    # that accepts. Only the first is entered from elsewhere.
     chains: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -55,8 +56,8 @@ def compile_tables(patterns: Sequence[Pattern], limit: int) -> Tables:
     parts = [split(p) for p in patterns]
     try:
         return _Compiler(patterns, parts, limit).tables
-    except TooManyStatesError:
-        pass
+    except TooManyStatesError as error:
+        limit = error.limit
     # Outside of the handler, where the half-made automaton is no longer held by the traceback.
     literal_bytes = sum(len(literal) for literal, _ in parts)
     raise StateLimitError(limit, costs_of(patterns, parts), literal_bytes)
@@ -106,7 +107,7 @@ class _Compiler:
         t = self.tables
         state = len(t.default)
         if state >= self.limit:
-            raise TooManyStatesError
+            raise TooManyStatesError(self.limit)
         t.default.append(0)
         t.first.append(0)
         t.count.append(0)
@@ -155,7 +156,7 @@ class _Compiler:
         t = self.tables
         base, edges = len(t.default), len(t.symbols)
         if base + len(template.index) > self.limit:
-            raise TooManyStatesError
+            raise TooManyStatesError(self.limit)
         accepts = [self.places.accept_in(layer, below, own) for below, own in template.accepts]
         t.default.extend([base + to if to >= 0 else -1 - to for to in template.default])
         t.first.extend([edges + first for first in template.first])
@@ -178,7 +179,7 @@ class _Compiler:
             if at == len(order):
                 order.append(to)
                 if at > self.limit:
-                    raise TooManyStatesError
+                    raise TooManyStatesError(self.limit)
             return at
 
         for at in order:
@@ -261,7 +262,7 @@ class _Compiler:
         usual = self.refer(place)
         state, first, n = len(t.default), len(t.symbols), len(text)
         if state + n >= self.limit:
-            raise TooManyStatesError
+            raise TooManyStatesError(self.limit)
         self.enter(edge, state)
         t.default.extend([usual] * n)
         t.first.extend(range(first, first + n))
@@ -269,8 +270,10 @@ class _Compiler:
         t.accept.extend([place.accept] * n)
         t.symbols += text
         t.targets.extend(range(state + 1, state + n + 1))
-        if n >= SHORTEST_CHAIN:
-            t.chains.append((state, n))
+        # The start is left out: it is entered with nothing read.
+        begin = state + (edge == -1)
+        if state + n - begin >= SHORTEST_CHAIN:
+            t.chains.append((begin, state + n - begin))
         if accept is not None:
             t.default.append(usual)
             t.first.append(first + n)
@@ -281,10 +284,11 @@ class _Compiler:
     def chain(self, place: Place, text: bytes, edge: int) -> tuple[Place, int]:
         """Append nodes with one child each, by the bytes of `text`, the first at `place`. `edge` leads to
         the first; returns the last child's place, and the edge that leads to it."""
-        if place.absorbing:
-            return place, self.tail(place, text, None, edge)
         t = self.tables
-        for byte in text:
+        for at, byte in enumerate(text):
+            self.places.know(place)
+            if place.absorbing:
+                return place, self.tail(place, text[at:], None, edge)
             link = place.links.get(byte) or self.link(place, byte)
             state = self.new_state(place.accept)
             self.enter(edge, state)
@@ -300,7 +304,6 @@ class _Compiler:
 
     def link(self, place: Place, byte: int) -> Link:
         """See Link; kept, because the same few places recur all along the trie."""
-        self.places.know(place)
         moves: dict[int, Place | None] = dict(zip(place.symbols, place.targets, strict=True))
         moves[byte] = None
         default, moves = _reachable_default(place.default, moves)

@@ -18,6 +18,12 @@ __all__ = ["STATE_LIMIT", "Automaton", "PatternCost", "StateLimitError", "compil
 
 _SLASH = 0x2F
 
+# What has been read of a name: a path up to a slash, a path up to another byte, a name that does not begin
+# with a slash.
+_AFTER_SLASH = 1
+_INSIDE = 2
+_OTHER = 4
+
 
 def compile_patterns(patterns: Sequence[Pattern], *, state_limit: int = STATE_LIMIT) -> "Automaton":
     """The minimal automaton whose accept sets hold indices into `patterns`.
@@ -114,39 +120,45 @@ class Automaton:
     def _occurring(self) -> Iterator[frozenset[int]]:
         """The accept sets of all names that can occur."""
         t = self._tables
-        # What has been read: a path up to a slash, a path up to another byte, a name that does not begin
-        # with a slash.
-        after_slash, inside, other = 1, 2, 4
+        chains = dict(t.chains)
         seen = bytearray(len(self))
         occurring = bytearray(len(self.accept_sets))
         occurring[t.accept[self.start]] = 1
         stack: list[tuple[int, int]] = []
-        for state, mode in [
-            (self.step(self.start, _SLASH), after_slash),
-            *((self.step(self.start, c), other) for c in range(1, 256) if c != _SLASH),
-        ]:
-            if not seen[state] & mode:
-                seen[state] |= mode
-                stack.append((state, mode))
+
+        def enter(state: int, read: int) -> None:
+            if not seen[state] & read:
+                seen[state] |= read
+                stack.append((state, read))
+
+        for byte in range(1, 256):
+            enter(self.step(self.start, byte), _AFTER_SLASH if byte == _SLASH else _OTHER)
         while stack:
-            state, mode = stack.pop()
-            if mode != after_slash:
-                occurring[t.accept[state]] = 1
+            state, read = stack.pop()
             first = t.first[state]
+            if state in chains:
+                last = first + chains[state]
+                text = t.symbols[first:last]
+                # The default's accept set is that of the whole chain.
+                enter(t.default[state], _OTHER if read == _OTHER else _INSIDE)
+                if read == _OTHER:
+                    enter(t.targets[last - 1], _OTHER)
+                elif b"//" not in text and not (read == _AFTER_SLASH and text.startswith(b"/")):
+                    enter(t.targets[last - 1], _AFTER_SLASH if text.endswith(b"/") else _INSIDE)
+                continue
+            if read != _AFTER_SLASH:
+                occurring[t.accept[state]] = 1
             last = first + t.count[state]
             slash = t.symbols.find(_SLASH, first, last)
-            moves = [(t.targets[at], inside) for at in range(first, last) if at != slash]
-            if len(moves) < 254:
-                moves.append((t.default[state], inside))
-            if mode == other:
-                moves = [(target, other) for target, _ in moves]
-            if mode != after_slash:
+            then = _OTHER if read == _OTHER else _INSIDE
+            for at in range(first, last):
+                if at != slash:
+                    enter(t.targets[at], then)
+            if t.count[state] - (slash >= 0) < 254:
+                enter(t.default[state], then)
+            if read != _AFTER_SLASH:
                 through = t.default[state] if slash < 0 else t.targets[slash]
-                moves.append((through, other if mode == other else after_slash))
-            for target, mode_then in moves:
-                if not seen[target] & mode_then:
-                    seen[target] |= mode_then
-                    stack.append((target, mode_then))
+                enter(through, _OTHER if read == _OTHER else _AFTER_SLASH)
         return (s for s, occurs in zip(self.accept_sets, occurring, strict=True) if occurs)
 
     def live_below(self, ids: Collection[int]) -> bytearray:
@@ -159,18 +171,51 @@ class Automaton:
         wanted = set(ids)
         meets = bytearray(not wanted.isdisjoint(s) for s in self.accept_sets)
         live = bytearray(map(meets.__getitem__, t.accept))
-        # States are numbered nearly in the order in which they are reached, so going backwards settles in a
-        # few rounds.
+        # Stretches in which all states are alike, backwards: states are numbered nearly in the order in
+        # which they are reached, so that this settles in a few rounds.
+        loose = self._loose()
         changed = True
         while changed:
             changed = False
-            for state in range(len(live) - 1, -1, -1):
-                if live[state]:
-                    continue
-                first = t.first[state]
-                if live[t.default[state]] or any(
-                    live[to] for to in t.targets[first : first + t.count[state]]
-                ):
-                    live[state] = 1
-                    changed = True
-        return bytearray(live[self.step(state, _SLASH)] for state in range(len(live)))
+            chains = reversed(t.chains)
+            chain = next(chains, (-1, 0))
+            for state in loose:
+                while state < chain[0]:
+                    changed |= self._spread(chain, live)
+                    chain = next(chains, (-1, 0))
+                if not live[state]:
+                    first = t.first[state]
+                    targets = t.targets[first : first + t.count[state]]
+                    if live[t.default[state]] or any(live[to] for to in targets):
+                        live[state] = 1
+                        changed = True
+        below = bytearray(len(live))
+        for state in loose:
+            below[state] = live[self.step(state, _SLASH)]
+        for state, length in t.chains:
+            first = t.first[state]
+            below[state : state + length] = bytes((live[t.default[state]],)) * length
+            at = t.symbols.find(_SLASH, first, first + length)
+            while at >= 0:
+                below[state + at - first] = live[t.targets[at]]
+                at = t.symbols.find(_SLASH, at + 1, first + length)
+        return below
+
+    def _loose(self) -> list[int]:
+        """The states outside of chains, from the last on."""
+        loose: list[int] = []
+        end = len(self)
+        for state, length in reversed(self._tables.chains):
+            loose.extend(range(end - 1, state + length - 1, -1))
+            end = state
+        loose.extend(range(end - 1, -1, -1))
+        return loose
+
+    def _spread(self, chain: tuple[int, int], live: bytearray) -> bool:
+        """Make a chain live if what it leads to is; returns whether that is new."""
+        t = self._tables
+        state, length = chain
+        if live[state] or not (live[t.default[state]] or live[t.targets[t.first[state] + length - 1]]):
+            return False
+        live[state : state + length] = b"\1" * length
+        return True

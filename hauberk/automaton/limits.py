@@ -79,29 +79,32 @@ def costs_of(
         if rest not in sizes:
             sizes[rest] = _size(rest)
         entries.append((isinstance(patterns[index], Directory), len(literal) + sizes[rest], index))
-    entries.sort()
-    chosen = [entry for entry in entries if not entry[0]][-_JOINED:]
+    # The hopeless ones first, for the joining may end early.
+    entries.sort(key=lambda entry: (entry[1] <= _COUNTED, *entry))
+    chosen = [entry for entry in entries if not entry[0]]
+    chosen = chosen[:_SHOWN] + chosen[max(_SHOWN, len(chosen) - _JOINED) :]
     directories = [entry for entry in entries if entry[0]]
     chosen += directories[:: max(1, len(directories) // _JOINED)][:_JOINED]
     total: Shape | None = None
     found = []
-    countable = True
     for slot, (_, size, index) in enumerate(chosen):
         literal, rest = split[index]
-        alone = size if size <= _COUNTED else None
+        if size > _COUNTED:
+            found.append(PatternCost(index, patterns[index], None, None))
+            continue
         added = None
-        if countable and alone is not None:
-            try:
-                shape = shape_of((*(Step(1 << c) for c in literal), *rest), _COUNTED).relabelled(slot)
-                before = len(total.default) if total else 0
-                total = product(total, shape, _COUNTED) if total else shape
-                added = len(total.default) - before
-            except TooManyStatesError:
-                countable = False
-        found.append(PatternCost(index, patterns[index], alone, added))
-    found.sort(
-        key=lambda c: (c.alone is not None, c.added is not None, -(c.added or 0), -(c.alone or 0), c.index)
-    )
+        try:
+            shape = shape_of((*(Step(1 << c) for c in literal), *rest), _COUNTED).relabelled(slot)
+            before = len(total.default) if total else 0
+            total = product(total, shape, _COUNTED) if total else shape
+            added = len(total.default) - before
+        except TooManyStatesError:
+            pass
+        found.append(PatternCost(index, patterns[index], size, added))
+        if added is None:
+            # With the next one it would be the same: this one is where it became too much.
+            break
+    found.sort(key=lambda c: (c.alone is not None, c.added is not None, -(c.added or 0), c.index))
     return tuple(found[:_SHOWN])
 
 

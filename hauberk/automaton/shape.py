@@ -16,7 +16,11 @@ SLASH_BYTE = 0x2F
 
 
 class TooManyStatesError(Exception):
-    """More states than the caller allowed."""
+    """More states than the `limit` that the caller set."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +156,7 @@ def shape_of(sequence: Sequence, limit: int) -> Shape:
             if number is None:
                 number = numbers[target] = len(subsets)
                 if number >= limit:
-                    raise TooManyStatesError
+                    raise TooManyStatesError(limit)
                 subsets.append(target)
             row.append(number)
             if k == slash and target & final:
@@ -249,7 +253,7 @@ def product(a: Shape, b: Shape, limit: int) -> Shape:
         if found is None:
             found = numbers[pair] = len(pairs)
             if found >= limit:
-                raise TooManyStatesError
+                raise TooManyStatesError(limit)
             pairs.append(pair)
         return found
 
