@@ -196,12 +196,10 @@ def main() -> int:
 
     score = Score()
     try:
-        say("A small shop: nginx, and behind it a program that hands what visitors send to a shell.", "bold")
+        say("A web shop: nginx, and a program that hands what visitors send to a shell.", "bold")
         say("The attacker comes in through that program, over HTTP, and is root.")
         check(policies)
-        say(
-            f"The policies that are to stop him: demo/policies ({', '.join(path.stem for path in policies)})."
-        )
+        say(f"Policies, in demo/policies: {', '.join(path.stem for path in policies)}.")
         place = choose_place()
         say(f"{place.words}\n")
         perform(place, policies, score, screen(console, score))
@@ -218,8 +216,8 @@ def main() -> int:
             say(f"  {complaint}", "red")
         return 1
     say(
-        f"All {len(score.rows)} attacks worked without policies. Under them all were refused, each by the rule that "
-        f"is there for it, and the service answered every time. {time.monotonic() - start:.0f} seconds.",
+        f"All {len(score.rows)} attacks worked without policies. Under them all were refused, each by the "
+        f"rule that is there for it, and the service answered every time. {time.monotonic() - start:.0f} seconds.",
         "bold green",
     )
     say(f"The alerts are in {ALERTS.relative_to(ROOT)}.\n")

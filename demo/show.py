@@ -96,7 +96,7 @@ class PlainScreen:
         if message["kind"] != "attack":
             return
         row = self._score.rows[message["number"]]
-        outcome = without(row) if message["round"] == WITHOUT else " ".join(under(row))
+        outcome = without(row) if message["round"] == WITHOUT else " ".join(under(row)).rstrip()
         print(f"    {outcome}", flush=True)
 
 

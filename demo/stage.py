@@ -130,8 +130,8 @@ class Service:
     def __init__(self, policies: Sequence[str]) -> None:
         command = ["sh", str(SERVICE / "start.sh")]
         if policies:
-            # The policies' Allow rules are exceptions from their Blocks, not lists of all that the service may do:
-            # hence these postures.
+            # The policies' Allow rules are exceptions from their Blocks, no lists of all that the service may
+            # do: hence these postures.
             options = [part for policy in policies for part in ("--policy", policy)]
             options += ["--label", "app=shop", "--name", "shop", "--posture", "file=allow,network=allow"]
             command = [str(HAUBERK), "run", *options, "--alerts", "-", "--", *command]
@@ -141,7 +141,8 @@ class Service:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._words, cwd="/"
         )
         assert self._process.stdout
-        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
 
     def _read(self, lines: IO[bytes]) -> None:
         for line in lines:
@@ -181,6 +182,8 @@ class Service:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        # Hauberk keeps its end of the pipe until the last confined process is gone and the tables are freed.
+        self._reader.join(END_SECONDS)
 
 
 @contextmanager

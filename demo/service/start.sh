@@ -7,5 +7,5 @@ exec >&2
 cgi=$!
 nginx -e stderr -c /var/www/shop/nginx.conf -g 'daemon off;' &
 web=$!
-trap 'kill $web $cgi' TERM INT
+trap 'kill $web $cgi; wait; exit' TERM INT
 wait $web
