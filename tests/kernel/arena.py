@@ -70,6 +70,10 @@ class Arena:
         self._workloads = iter(range(workloads))
         self._waiting: list[Record] = []
 
+    def new_workload(self) -> int:
+        """The number of a workload that has not been used yet."""
+        return next(self._workloads)
+
     def run(
         self,
         policies: str,
@@ -97,7 +101,7 @@ class Arena:
             root = os.fsencode(f"/proc/{command.pid}/root")
             rules = rule_set(loaded.policies if loaded else (), postures, resolve=resolver(root), base_set=base_set)
             meaning = Meaning(rules)
-            workload = next(self._workloads)
+            workload = self.new_workload()
             try:
                 self.engine.apply(workload, meaning, command.pid, visible)
                 self.engine.confine(workload, command.pidfd)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel's verdict and the rule it reports are those of `decide`, on thousands of random accesses.
+
+Every policy set goes the whole way: YAML, normalisation, tables, the programs in the kernel.
+HAUBERK_AGREEMENT_SEED and HAUBERK_AGREEMENT_SETS choose another run; a failure prints the seed.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hauberk.rules.meaning import Meaning
+from hauberk.rules.model import Posture, Postures, RuleSet
+from hauberk.workloads.mounts import mounts_of
+from tests.agreement.access import CAPABILITIES, SOCKETS, USES, Access, Actor
+from tests.agreement.draw import COMBINATIONS, Draw
+from tests.kernel.agreement.stage import Cast, Stage, learn, stages
+from tests.kernel.arena import Arena
+
+SEED = int(os.environ.get("HAUBERK_AGREEMENT_SEED", "20261"))
+SETS = int(os.environ.get("HAUBERK_AGREEMENT_SETS", "120"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> list[Stage]:
+    where = tmp_path_factory.mktemp("agreement")
+    program = where / "actor"
+    source = Path(__file__).with_name("actor.c")
+    subprocess.run(["cc", "-O1", "-static", "-s", "-o", program, source], check=True)
+    return stages(where, program)
+
+
+def test_the_kernel_and_decide_agree(
+    arena: Arena, built: list[Stage], capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = Meaning(RuleSet.of((), Postures(*[Posture.ALLOW] * 3)))
+    with Cast(arena, built[0], nothing) as cast:
+        learn(cast, [Access(Actor(), "socket", numbers=numbers) for numbers in SOCKETS])
+        learn(cast, [Access(Actor(), verb, numbers=numbers) for verb, numbers in USES.items()])
+        learn(cast, [Access(Actor(), "capability", numbers=(number,)) for number in CAPABILITIES])
+    draw = Draw(SEED, [stage.world for stage in built])
+    wrong: list[str] = []
+    execs = 0
+    for scene in draw.scenes(SETS):
+        stage = built[scene.number % len(built)]
+        with Cast(arena, stage, Meaning(scene.rules()), visible=scene.visible) as cast:
+            for access in scene.accesses:
+                cast.perform(access)
+        execs += cast.execs
+        if cast.disagreements:
+            wrong.append("\n".join((scene.title, scene.policies, *map(str, cast.disagreements))))
+    tally = draw.tally
+    with capsys.disabled():
+        print(
+            f"\nseed {SEED}, {SETS} policy sets, {execs} execs on the way of tasks to where they act\n{tally}"
+        )
+    assert not wrong, f"HAUBERK_AGREEMENT_SEED={SEED}: {len(wrong)} sets disagree\n" + "\n\n".join(wrong[:6])
+    assert arena.engine.counters() == dict.fromkeys(arena.engine.counters(), 0)
+    if SETS >= 100:
+        assert tally.pairs >= 2000
+        assert tally.by_rule * 2 >= tally.pairs
+        assert tally.merged[True] * 2 == tally.pairs
+        assert all(tally.combinations[combination] >= 20 for combination in COMBINATIONS)
+
+
+def test_half_of_the_worlds_are_named_by_the_fast_walk(built: list[Stage]) -> None:
+    """The root file system is there once and whole, which is what that walk is for."""
+    mounts = mounts_of(os.getpid())
+    (root,) = (mount for mount in mounts if not mount.path)
+    assert root.whole
+    assert sum(mount.dev == root.dev for mount in mounts) == 1
+    assert sum(not stage.is_root for stage in built) * 2 == len(built)
