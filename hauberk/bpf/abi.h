@@ -123,19 +123,20 @@ struct hb_labelling {
 
 /* One per workload, at the head of the arena; `table` and `generation` are switched by one 64-bit store. */
 struct hb_workload {
-	__u32 table; /* arena offset of its hb_table; 0: no rules */
+	__u32 table; /* arena offset of its hb_table, a multiple of 64, and the low six of its flags; 0: no rules */
 	__u32 generation;
 	__u64 tasks; /* labelled tasks alive */
 };
 
+/* These stand in hb_workload.table too: most hooks need to know no more. */
 #define HB_T_FILE 0x1u /* some rule or posture speaks of files */
 #define HB_T_PROCESS 0x2u
 #define HB_T_NETWORK 0x4u
 #define HB_T_CAPABILITIES 0x8u
 #define HB_T_BLOCKS 0x10u /* some Block speaks of paths */
-#define HB_T_ROOT_PLAIN 0x20u /* the root file system is visible from its own root, and only once */
-#define HB_T_OWN 0x40u /* against a posture, a task may read its own /proc entry and terminal */
-#define HB_T_SEE_PROCESS 0x100u /* permitted accesses are reported too */
+#define HB_T_SEE 0x20u /* some permitted accesses are reported: which, the next four say */
+#define HB_T_HINTS 0x3fu
+#define HB_T_SEE_PROCESS 0x100u
 #define HB_T_SEE_FILE 0x200u
 #define HB_T_SEE_NETWORK 0x400u
 #define HB_T_SEE_CAPABILITIES 0x800u
@@ -144,11 +145,13 @@ struct hb_workload {
 #define HB_T_UNKNOWN_MAP 0x2000u
 #define HB_T_UNKNOWN_READ 0x4000u
 #define HB_T_UNKNOWN_WRITE 0x8000u
+#define HB_T_OWN 0x10000u /* against a posture, a task may read its own /proc entry and terminal */
 
 /* The head of a compiled rule set, in the arena. */
 struct hb_table {
 	__u32 flags;
-	__u32 root_dev; /* s_dev of the root file system, as the kernel encodes it: major << 20 | minor */
+	/* s_dev (major << 20 | minor) of the root file system if its own root is what is mounted, and only there; else 0 */
+	__u32 root_dev;
 	__u32 file_start; /* automaton state at the workload's "/" */
 	__u32 exec_start;
 	__u32 network; /* arena offset of HB_SOCKET_KINDS accept words */

@@ -10,7 +10,7 @@ static __noinline int change_attribute(struct dentry *d, u32 call)
 	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
 	struct hb_view v;
 
-	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE))
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE))
 		return 0;
 	begin(&v, &x);
 	x.dentry = (u64)d;

@@ -8,7 +8,7 @@ int BPF_PROG(capable, const struct cred *cred, void *user_ns, int cap, unsigned 
 	struct hb_access x = { .operations = 1u << HB_EXEC, .section = HB_CAPABILITIES, .call = HB_CALL_CAPABLE };
 	struct hb_view v;
 
-	if (!current_view(&v, HB_T_CAPABILITIES | HB_T_SEE_CAPABILITIES))
+	if (!current_view(&v, HB_T_CAPABILITIES | HB_T_SEE))
 		return 0;
 	begin(&v, &x);
 	x.owner = ~0u;

@@ -12,7 +12,7 @@ int BPF_PROG(bprm_check_security, struct linux_binprm *bprm)
 	struct hb_view v;
 	u32 state;
 
-	if (!current_view(&v, ~0u))
+	if (!current_view(&v, HB_T_HINTS))
 		return 0;
 	begin(&v, &x);
 	x.dentry = (u64)bprm->file->f_path.dentry;
@@ -44,7 +44,7 @@ static __always_inline int map_executable(struct file *file, u32 call, u32 prot)
 	struct hb_access x = { .operations = 1u << HB_MAP, .section = HB_PROCESS, .call = call };
 	struct hb_view v;
 
-	if (!current_view(&v, HB_T_FILE | HB_T_PROCESS))
+	if (!current_view(&v, HB_T_FILE | HB_T_PROCESS | HB_T_SEE))
 		return 0;
 	begin(&v, &x);
 	if (BPF_CORE_READ_BITFIELD(bpf_get_current_task_btf(), in_execve))

@@ -20,7 +20,7 @@ static __always_inline int open_as(struct file *file, u32 call, bool often)
 {
 	struct hb_view v;
 
-	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE))
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE))
 		return 0;
 
 	u32 flags = file->f_flags, mode = file->f_mode;

@@ -11,7 +11,7 @@ static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, stru
 	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
 	struct hb_view v;
 
-	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE))
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE))
 		return 0;
 	begin(&v, &x);
 	x.dentry = (u64)d;
@@ -117,7 +117,7 @@ static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, s
 	struct hb_view v;
 	u32 word;
 
-	if (!current_view(&v, HB_T_FILE | HB_T_SEE_FILE | HB_T_BLOCKS))
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE | HB_T_BLOCKS))
 		return 0;
 	begin(&v, &x);
 	x.mnt = (u64)mnt;
@@ -125,7 +125,7 @@ static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, s
 	x.owner = owner_at(old, old);
 	judge_slowly(&x, false);
 	word = x.word;
-	if (VERDICT(word) != HB_REFUSE && (v.flags & HB_T_BLOCKS) &&
+	if (VERDICT(word) != HB_REFUSE && (v.active & HB_T_BLOCKS) &&
 	    (leaves_block(&v, &x, (u64)old, (u64)new, is_directory(old)) ||
 	     (exchange && leaves_block(&v, &x, (u64)new, (u64)old, is_directory(new)))))
 		word = WORD(HB_REFUSE, HB_RULE_MOVE);

@@ -52,7 +52,7 @@ static __noinline int use_socket(u32 family, u32 type, u32 protocol, u32 call)
 	struct hb_view v;
 	u32 accept;
 
-	if (family == AF_UNIX || family == AF_NETLINK || !current_view(&v, HB_T_NETWORK | HB_T_SEE_NETWORK))
+	if (family == AF_UNIX || family == AF_NETLINK || !current_view(&v, HB_T_NETWORK | HB_T_SEE))
 		return 0;
 	begin(&v, &x);
 	x.owner = ~0u;

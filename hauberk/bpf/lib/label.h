@@ -19,11 +19,10 @@ static __always_inline struct hb_label *current_label(void)
 struct hb_view {
 	struct hb_arena a;
 	struct hb_label *label;
-	u64 active; /* the table, and its generation above */
-	u32 flags;
+	u64 active; /* hb_workload.table, and its generation above */
 };
 
-#define TABLE_OF(active) ((u32)(active))
+#define TABLE_OF(active) ((u32)(active) & ~HB_T_HINTS)
 
 /* Tables are 8-aligned, so which half a field is in is known here. */
 #define TABLE_FIELD(v, field)                                                                          \
@@ -40,15 +39,14 @@ static __always_inline bool find_label(struct hb_view *v)
 	return v->a.base != NULL;
 }
 
-/* False if the current task is not confined, or if its table speaks of nothing that `wanted` (HB_T_*) asks for. */
+/* False if the current task is not confined, or if its table speaks of nothing that `wanted` (of HB_T_HINTS) asks for. */
 static __always_inline bool current_view(struct hb_view *v, u32 wanted)
 {
 	if (!find_label(v))
 		return false;
 	/* table and generation in one load, as user space stores them */
 	v->active = word_at(v->a, (u64)v->label->workload * sizeof(struct hb_workload));
-	v->flags = TABLE_OF(v->active) ? TABLE_FIELD(v, flags) : 0;
-	return v->flags & wanted;
+	return v->active & wanted;
 }
 
 #endif

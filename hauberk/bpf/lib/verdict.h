@@ -61,7 +61,8 @@ static __always_inline int conclude(struct hb_view *v, struct hb_access *x)
 {
 	u32 verdict = VERDICT(x->word);
 
-	if (verdict == HB_REFUSE || verdict == HB_AUDIT || (v->flags & (HB_T_SEE_PROCESS << x->section)))
+	if (verdict == HB_REFUSE || verdict == HB_AUDIT ||
+	    ((v->active & HB_T_SEE) && (TABLE_FIELD(v, flags) & (HB_T_SEE_PROCESS << x->section))))
 		report(x);
 	if (verdict == HB_REFUSE)
 		return -EACCES;

@@ -83,7 +83,7 @@ static __noinline u64 fast_walk(struct hb_view *v, struct dentry *d0, u32 start)
 	u32 before = read_sequence(&rename_lock);
 	u64 state = start;
 
-	if (!(v->flags & HB_T_ROOT_PLAIN) || sb->s_dev != TABLE_FIELD(v, root_dev))
+	if (sb->s_dev != TABLE_FIELD(v, root_dev))
 		return SLOW;
 	CLIMB(0, 1)
 	CLIMB(1, 2)

@@ -55,8 +55,7 @@ class TableFlag(IntFlag):
     NETWORK = 0x4
     CAPABILITIES = 0x8
     BLOCKS = 0x10
-    ROOT_PLAIN = 0x20
-    OWN = 0x40
+    SEE = 0x20
     SEE_PROCESS = 0x100
     SEE_FILE = 0x200
     SEE_NETWORK = 0x400
@@ -65,6 +64,12 @@ class TableFlag(IntFlag):
     UNKNOWN_MAP = 0x2000
     UNKNOWN_READ = 0x4000
     UNKNOWN_WRITE = 0x8000
+    OWN = 0x10000
+
+
+HINTS: Final = 0x3F
+"""The flags that stand in `hb_workload.table` too."""
+TABLE_ALIGNMENT: Final = 64
 
 
 COUNTERS: Final = ("lost_violations", "lost_events", "no_scratch", "no_label", "raced")

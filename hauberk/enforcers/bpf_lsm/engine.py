@@ -6,29 +6,29 @@ does not depend on this process. Engines know nothing of each other: an access t
 if any refuses.
 """
 
+import errno
 from collections.abc import Collection, Sequence
-from pathlib import Path
+from contextlib import suppress
 from typing import Final, Self
 
 from hauberk.automaton.errors import AutomatonError
 from hauberk.enforcers.bpf_lsm import abi
+from hauberk.enforcers.bpf_lsm.lease import Lease
 from hauberk.enforcers.bpf_lsm.programs import OPTIONAL
 from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
 from hauberk.enforcers.protocol import EnforcerError
 from hauberk.events.record import HB_EVENT_LAYOUT
 from hauberk.kernel import layout
-from hauberk.kernel.errors import KernelError
+from hauberk.kernel.errors import AttachError, KernelError, PinError
 from hauberk.kernel.features import available_hooks
 from hauberk.kernel.libbpf import BpfObject, Link, run_task_iter
 from hauberk.kernel.loader import object_image
 from hauberk.kernel.maps import Map, Mapped
-from hauberk.kernel.pins import unpin
 from hauberk.kernel.ring import RingReader
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import Section
 from hauberk.workloads.mounts import MountsError, mounts_of
 
-PIN_ROOT: Final = Path("/sys/fs/bpf/hauberk")
 SMALLEST_ARENA: Final = 1 << 16
 LARGEST_ARENA: Final = 1 << 30
 FIRST_TABLE: Final = 64
@@ -37,6 +37,8 @@ VIOLATION_RING: Final = 1 << 20
 EVENT_RING: Final = 1 << 20
 MAX_TASKS: Final = 32768
 """Tasks that can be confined at one time; beyond it forks of confined tasks fail with EAGAIN and are counted."""
+MAX_ENGINES: Final = 38
+"""Programs that the kernel takes on one hook (BPF_MAX_TRAMP_LINKS)."""
 
 
 class Engine:
@@ -48,12 +50,11 @@ class Engine:
 
     name = "BPFLSM"
 
-    def __init__(self, object_: BpfObject, links: Sequence[Link], pins: Path, workloads: int) -> None:
+    def __init__(self, object_: BpfObject, links: Sequence[Link], lease: Lease, workloads: int) -> None:
         self._object = object_
-        self._links = list(links)
-        self._pins = pins
+        self._links = links
+        self._lease = lease
         self._arena: Mapped = object_.map("arena").mmap()
-        self._workloads = workloads
         self._next = _aligned(workloads * abi.WORKLOAD.size)
         self._generation = 0
         self.violations = RingReader(object_.map("violations"))
@@ -67,44 +68,49 @@ class Engine:
         workloads: int = 1,
         table_bytes: int = 0,
         ring_bytes: int = VIOLATION_RING,
+        max_tasks: int = MAX_TASKS,
         disabled: Collection[str] = (),
     ) -> Self:
-        """Load and attach the programs, pinned below PIN_ROOT/`name`.
+        """Load and attach the programs, pinned below `lease.PIN_ROOT`/`name`.
 
-        `disabled` leaves programs out, such as those that the rules do not need (`programs.needless`). Raises EnforcerError with the kernel's reason;
-        nothing stays attached then.
+        `disabled` leaves programs out, such as those that the rules do not need (`programs.needless`). Raises
+        EnforcerError with the kernel's reason; nothing stays attached then.
         """
-        pins = PIN_ROOT / name
         size = SMALLEST_ARENA
         while size < _aligned(workloads * abi.WORKLOAD.size) + table_bytes:
             size *= 2
         if size > LARGEST_ARENA:
-            raise EnforcerError(f"the tables would take {size >> 20} MiB, of which at most {LARGEST_ARENA >> 20} can be had")
+            raise EnforcerError(
+                f"the tables would take {size >> 20} MiB, of which at most {LARGEST_ARENA >> 20} can be had"
+            )
         links: list[Link] = []
-        object_ = None
+        object_ = lease = None
         try:
-            object_ = _open(workloads, size, ring_bytes, set(disabled))
+            object_ = BpfObject.open(
+                object_image(),
+                map_sizes={"labels": max_tasks, "violations": ring_bytes, "events": EVENT_RING},
+                value_sizes={"arena": size},
+                rodata={"arena_mask": size - 8},
+                disabled={*disabled, *(OPTIONAL - available_hooks(OPTIONAL))},
+            )
             layout.check(object_.btf, {"hb_event": HB_EVENT_LAYOUT, **abi.LAYOUTS})
             object_.load()
-            pins.mkdir(parents=True, mode=0o700)
-            (pins / "links").mkdir(mode=0o700)
-            object_.pin(pins)
-            for program in object_.programs.values():
-                if program.section.startswith("lsm"):
-                    link = program.attach()
-                    links.append(link)
-                    link.pin(pins / "links" / program.name)
-            return cls(object_, links, pins, workloads)
-        except (KernelError, OSError) as error:
+            lease = Lease.take(name)
+            _attach(object_, lease, links)
+            return cls(object_, links, lease, workloads)
+        except BaseException as error:
             for link in links:
                 link.close()
             if object_ is not None:
                 object_.close()
-            if pins.is_dir():
-                unpin(pins)
+            if lease is not None:
+                with suppress(PinError):
+                    lease.remove()
             if isinstance(error, KernelError):
-                raise EnforcerError(f"the enforcer could not be loaded: {error.message}", error.remedy) from error
-            raise EnforcerError(f"the enforcer could not be pinned in {pins}: {error.strerror}") from error
+                raise EnforcerError(
+                    f"the enforcer could not be loaded: {error.message}", error.remedy
+                ) from error
+            raise
 
     def apply(self, workload: int, meaning: Meaning, pid: int, visible: Sequence[Section] = ()) -> list[str]:
         """See `Enforcer.apply`."""
@@ -130,10 +136,13 @@ class Engine:
             for key, value in table.mounts:
                 mounts.update(key, value)
         except KernelError as error:
-            raise EnforcerError(f"the workload's mounts found no room: {error.message}", error.remedy) from error
+            raise EnforcerError(
+                f"the workload's mounts found no room: {error.message}", error.remedy
+            ) from error
         self._generation += 1
         # One store: a program sees the old table or the new one, whole.
-        self._arena.store_u64(workload * abi.WORKLOAD.size, self._generation << 32 | table.offset)
+        hints = table.flags & abi.HINTS
+        self._arena.store_u64(workload * abi.WORKLOAD.size, self._generation << 32 | table.offset | hints)
         self._next = _aligned(end)
         return self._generation
 
@@ -144,7 +153,9 @@ class Engine:
         try:
             run_task_iter(self._object.program("label_tasks"), pidfd)
         except KernelError as error:
-            raise EnforcerError(f"the process could not be confined: {error.message}", error.remedy) from error
+            raise EnforcerError(
+                f"the process could not be confined: {error.message}", error.remedy
+            ) from error
         _, given, kept, failed = abi.LABELLING.unpack(order.lookup(key) or bytes(16))
         if failed or kept or not given:
             raise EnforcerError(
@@ -162,7 +173,7 @@ class Engine:
         counters = self._object.map("counters")
         for number, name in enumerate(abi.COUNTERS):
             values = counters.lookup_percpu(number.to_bytes(4, "little"))
-            found[name] = sum(int.from_bytes(value, "little") for value in values)
+            found[name] = sum(int.from_bytes(value, "little") for value in values or ())
         return found
 
     def verified_instructions(self) -> dict[str, int]:
@@ -174,12 +185,17 @@ class Engine:
         return self._object.map(name)
 
     def remove(self) -> None:
-        """End the enforcement: detach, unpin and free everything."""
-        unpin(self._pins)
-        self.close()
+        """End the enforcement: detach, unpin and free everything. Raises PinError."""
+        # The pins go last: the kernel then detaches on its own time, and nobody waits for it.
+        self._close()
+        self._lease.remove()
 
     def close(self) -> None:
         """See `Enforcer.close`."""
+        self._close()
+        self._lease.close()
+
+    def _close(self) -> None:
         self.violations.close()
         self.events.close()
         self._arena.close()
@@ -194,15 +210,21 @@ class Engine:
         self.close()
 
 
-def _open(workloads: int, arena: int, ring: int, disabled: set[str]) -> BpfObject:
-    missing = OPTIONAL - available_hooks(OPTIONAL)
-    return BpfObject.open(
-        object_image(),
-        map_sizes={"labels": MAX_TASKS, "violations": ring, "events": EVENT_RING},
-        value_sizes={"arena": arena},
-        rodata={"arena_mask": arena - 8},
-        disabled=disabled | missing,
-    )
+def _attach(object_: BpfObject, lease: Lease, links: list[Link]) -> None:
+    """Pin everything and attach the LSM programs, into `links`. Raises KernelError."""
+    object_.pin(lease.path)
+    (lease.path / "links").mkdir(mode=0o700)
+    for program in object_.programs.values():
+        if program.section.startswith("lsm"):
+            try:
+                link = program.attach()
+            except AttachError as error:
+                if error.errno == errno.E2BIG:
+                    message = f"{program.name}: the kernel takes at most {MAX_ENGINES} programs on one hook"
+                    raise AttachError(message, errno.E2BIG, "wait until other runs have ended") from error
+                raise
+            links.append(link)
+            link.pin(lease.path / "links" / program.name)
 
 
 def _aligned(size: int) -> int:

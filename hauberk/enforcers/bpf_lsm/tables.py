@@ -125,7 +125,7 @@ class TableCompiler:
             if any(decision.values for decision in decisions):
                 self._flags |= flag
         for section in visible:
-            self._flags |= _SEE[section]
+            self._flags |= TableFlag.SEE | _SEE[section]
         for operation, flag in _UNKNOWN.items():
             if meaning.unknown_outcome(operation).verdict is Verdict.REFUSE:
                 self._flags |= flag
@@ -252,13 +252,13 @@ class TableCompiler:
         states = {b"": (file_start, exec_start)}
         for name in names:
             states[name] = (self._walk(image, file_start, name), self._walk(image, exec_start, name))
-        root = next((mount for mount in mounts if not mount.path), None)
-        if root is not None and root.whole and sum(mount.dev == root.dev for mount in mounts) == 1:
-            self._flags |= TableFlag.ROOT_PLAIN
-        head = abi.TABLE.pack(self._flags, root.dev if root else 0, file_start, exec_start, *offsets)
-        offset = builder.add_block(head)
+        head = abi.TABLE.pack(self._flags, _plain_root(mounts), file_start, exec_start, *offsets)
+        room = builder.add_block(bytes(abi.TABLE_ALIGNMENT + len(head)))
+        offset = -(-room // abi.TABLE_ALIGNMENT) * abi.TABLE_ALIGNMENT
+        finished = bytearray(builder.image())
+        finished[offset - self._base : offset - self._base + len(head)] = head
         entries = _mount_entries(offset, mounts, states, prefixes)
-        return Table(self._base, builder.image(), offset, tuple(entries), self._flags)
+        return Table(self._base, bytes(finished), offset, tuple(entries), self._flags)
 
     def _add(self, automaton: Automaton, word: Callable[[int], int]) -> int:
         return self._builder.add_automaton(automaton, array("I", map(word, range(len(automaton)))))
@@ -283,6 +283,14 @@ def _kind_of_row(row: int) -> int:
         # Of the inet family, for the sake of `raw`; the protocol is one that no rule speaks of.
         family, protocol = 2, _OTHER_PROTOCOL
     return socket_kind(family, type_, protocol)
+
+
+def _plain_root(mounts: Sequence[Mount]) -> int:
+    """The device of the root file system if a file's dentries alone give its one name; else 0."""
+    root = next((mount for mount in mounts if not mount.path), None)
+    if root is None or not root.whole or sum(mount.dev == root.dev for mount in mounts) > 1:
+        return 0
+    return root.dev
 
 
 def _mount_entries(

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an engine is pinned, and who looks after it.
+
+Pins outlive processes, which is what they are for: a killed Hauberk must not end the enforcement. So that they do not
+outlive their use as well, whoever looks after an engine holds a lock on its directory, which the kernel drops with the
+process. An engine of a `run` without a holder and without tasks serves nobody, and the next one sweeps it away.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Final, Self
+
+from hauberk.enforcers.bpf_lsm.abi import WORKLOAD
+from hauberk.kernel.errors import KernelError, PinError
+from hauberk.kernel.features import BPFFS
+from hauberk.kernel.maps import Map
+from hauberk.kernel.namespaces import mount_bpffs
+from hauberk.kernel.pins import is_bpffs, open_pin, unpin
+
+PIN_ROOT: Final = BPFFS / "hauberk"
+RUN_PREFIX: Final = "run-"
+"""Names of engines that end with their workload."""
+
+
+class Lease:
+    """A directory for an engine's pins, held until `close` or this process's end, its forks' included."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self._fd = fd
+
+    @classmethod
+    def take(cls, name: str) -> Self:
+        """Make the directory PIN_ROOT/`name`, and a bpffs for it if none is mounted. Raises KernelError."""
+        if not is_bpffs(BPFFS):
+            mount_bpffs(BPFFS)
+        path = PIN_ROOT / name
+        try:
+            PIN_ROOT.mkdir(mode=0o700, exist_ok=True)
+            with _locked(PIN_ROOT):
+                path.mkdir(mode=0o700)
+                fd = _open(path)
+                flock(fd, LOCK_EX | LOCK_NB)
+        except OSError as error:
+            raise PinError(f"making {path}: {error.strerror}", error.errno or 0) from error
+        return cls(path, fd)
+
+    def remove(self) -> None:
+        """Unpin all there is, and close. Raises PinError."""
+        try:
+            unpin(self.path)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def sweep() -> int:
+    """Unpin every engine of a `run` that nobody holds and that has no task left; how many they were."""
+    if not PIN_ROOT.is_dir():
+        return 0
+    # One at a time, and not while somebody has made a directory that is not locked yet.
+    with _locked(PIN_ROOT):
+        return sum(map(_sweep_if_idle, sorted(PIN_ROOT.glob(f"{RUN_PREFIX}*"))))
+
+
+def _sweep_if_idle(path: Path) -> bool:
+    with suppress(OSError, KernelError):
+        fd = _open(path)
+        try:
+            flock(fd, LOCK_EX | LOCK_NB)
+            arena = path / "maps" / "arena"
+            if arena.exists() and _tasks(arena):
+                return False
+            unpin(path)
+            return True
+        finally:
+            os.close(fd)
+    return False
+
+
+def _tasks(arena: Path) -> int:
+    with Map(open_pin(arena), "arena") as map_, map_.mmap() as mapped:
+        tasks: int
+        _, _, tasks = struct.unpack_from(WORKLOAD.format, mapped.view, 0)
+        return tasks
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    fd = _open(directory)
+    try:
+        flock(fd, LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _open(directory: Path) -> int:
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
