@@ -157,7 +157,7 @@ __noinline int report(struct hb_access *x)
 		count(HB_LOST_VIOLATIONS);
 		return 0;
 	}
-	s->walk.top.depth = x->active;
+	s->walk.top.depth = TABLE_OF(x->active);
 	write_record(x, slot);
 	size = s->walk.out & (HB_OUT - 1);
 	if (verdict == HB_AUDIT || verdict == HB_REFUSE) {
