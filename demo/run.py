@@ -217,7 +217,8 @@ def main() -> int:
         return 1
     say(
         f"All {len(score.rows)} attacks worked without policies. Under them all were refused, each by the "
-        f"rule that is there for it, and the service answered every time. {time.monotonic() - start:.0f} seconds.",
+        "rule that is there for it, and the service answered every time. "
+        f"{time.monotonic() - start:.0f} seconds.",
         "bold green",
     )
     say(f"The alerts are in {ALERTS.relative_to(ROOT)}.\n")
