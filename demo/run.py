@@ -103,10 +103,12 @@ def messages(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
     lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
     def read(stream: IO[bytes], is_note: bool) -> None:
-        for line in stream:
-            text = line.decode(errors="replace").rstrip()
-            lines.put({"kind": "note", "text": text} if is_note else json.loads(text))
-        lines.put(None)
+        try:
+            for line in stream:
+                text = line.decode(errors="replace").rstrip()
+                lines.put({"kind": "note", "text": text} if is_note else json.loads(text))
+        finally:
+            lines.put(None)
 
     assert process.stdout
     assert process.stderr
@@ -127,7 +129,7 @@ def messages(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
 
 def check(policies: Sequence[Path]) -> None:
     """Have the policies checked. Raises CalledProcessError with the faults."""
-    command = [BIN / "hauberk", "policy", "check", *policies]
+    command = [str(BIN / "hauberk"), "policy", "check", *map(str, policies)]
     subprocess.run(command, capture_output=True, text=True, check=True)
 
 

@@ -3,7 +3,6 @@
 
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from rich.console import Console, Group, RenderableType
@@ -42,16 +41,14 @@ class LiveScreen:
     def __init__(self, console: Console, score: Score) -> None:
         self._score = score
         self._start = time.monotonic()
-        self._spinner = Spinner("dots")
+        self._spinner: Spinner | None = Spinner("dots")
         self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=4)
 
     def __enter__(self) -> Self:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._spinner = None
         self._live.stop()
 

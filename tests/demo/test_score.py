@@ -53,7 +53,8 @@ def first_attack(messages: Messages) -> dict[str, Any]:
 
 
 def alert(messages: Messages) -> dict[str, Any]:
-    return last_attack(messages)["alerts"][0]
+    found: dict[str, Any] = last_attack(messages)["alerts"][0]
+    return found
 
 
 @pytest.mark.parametrize(
