@@ -1,241 +1,300 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One command under policies, from the first look at the policies to the end of its last descendant."""
+"""One command under policies, from the first look at the policies to the end of its last descendant.
+
+The command keeps the place that this process was given: its process group, terminal, descriptors. This
+process only waits beside it, passes on signals, and reads what the kernel reports. What is enforced does
+not depend on it.
+"""
 
 import os
 import secrets
 import signal
-import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from select import POLLIN, poll
-from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
-from hauberk.automaton.errors import AutomatonError
-from hauberk.enforcers.bpf_lsm import Engine
-from hauberk.enforcers.bpf_lsm.engine import FIRST_TABLE
+from hauberk.agent.child import in_child
+from hauberk.agent.plan import Outlook, Prepared, Request, SessionError, UnenforcedError
+from hauberk.enforcers.bpf_lsm.engine import Engine
+from hauberk.enforcers.bpf_lsm.lease import RUN_PREFIX, sweep
 from hauberk.enforcers.bpf_lsm.programs import needless
-from hauberk.enforcers.bpf_lsm.sweep import sweep
-from hauberk.enforcers.bpf_lsm.tables import TableCompiler
-from hauberk.enforcers.protocol import PolicyStatus, State
-from hauberk.errors import HauberkError
+from hauberk.enforcers.bpf_lsm.tables import Table
+from hauberk.enforcers.protocol import State
 from hauberk.events.clock import Clock
 from hauberk.events.identity import WorkloadIdentity
 from hauberk.events.pipeline import Pipeline, Sink
 from hauberk.events.translate import Translator
-from hauberk.kernel.features import probe
+from hauberk.kernel.features import Diagnosis, probe
 from hauberk.kernel.namespaces import enter_root
 from hauberk.kernel.ring import RingReader, records
-from hauberk.policy.degraded import degradations
-from hauberk.policy.models import Policy
-from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import Alias, Postures, RuleSet, Section
-from hauberk.rules.normalise import policy_id, rule_set
-from hauberk.rules.select import Workload, select, unselected_message
+from hauberk.kernel.signals import Received, SignalReader
+from hauberk.rules.model import Rule
 from hauberk.workloads.command import Command
-from hauberk.workloads.mounts import mounts_of
-from hauberk.workloads.rootfs import resolver
 
 WORKLOAD: Final = 0
 """An engine of a session has this one workload."""
 
-_END_GRACE_MS: Final = 500
-"""How long the kernel may take to free the tasks of a command that has ended."""
 _FLUSH_MS: Final = 1000
-_FORWARDED: Final = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-# The terminal sends these to the command as well: they are its to answer.
-_LEFT_TO_COMMAND: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+_END_GRACE_MS: Final = 1000
+"""How long the kernel may take to free the tasks of a command that has ended."""
+_LOOK_MS: Final = 20
+_BATCH_BYTES: Final = 1 << 17
+"""A batch that does not empty its ring is larger."""
+
+# Not signals of users: of faults, of this process's own writes, and those that nobody can catch.
+_OWN_SIGNALS: Final = frozenset(
+    {
+        signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
+        signal.SIGTRAP, signal.SIGSYS, signal.SIGABRT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGXCPU,
+    }
+)  # fmt: skip
 
 
-class SessionError(HauberkError):
-    """The command was not started."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the command ended."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What to run, as what, under what."""
-
-    argv: Sequence[str]
-    policies: Sequence[Policy]
-    name: str
-    namespace: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    postures: Postures
-    visible: Sequence[Section] = ()
-    root: str = ""
-    base_set: bool = True
-    allow_unenforced: bool = False
-    allow_unselected: bool = False
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """What will hold, said before the command starts."""
-
-    statuses: tuple[PolicyStatus, ...]
-    aliases: tuple[Alias, ...]
-    unenforced: str
-    """Why nothing is enforced at all; empty if policies are."""
-
-
-def choose(request: Request) -> list[Policy]:
-    """The policies that select the workload. Raises SessionError if none does and that was not allowed."""
-    workload = Workload(request.namespace, dict(request.labels), request.name, None)
-    selections = [select(policy, workload) for policy in request.policies]
-    chosen = [selection.policy for selection in selections if selection.selected]
-    if not chosen and not request.allow_unselected:
-        raise SessionError(unselected_message(selections), "give --namespace, --label or --name, or --allow-unselected")
-    return chosen
-
-
-def status_of(policy: Policy, unenforced: str, degraded: Sequence[str]) -> PolicyStatus:
-    """What a policy comes to here."""
-    if unenforced:
-        return PolicyStatus(policy_id(policy), State.REJECTED, (unenforced,))
-    reasons = (*(each.message for each in degradations(policy)), *degraded)
-    return PolicyStatus(policy_id(policy), State.DEGRADED if reasons else State.ENFORCED, reasons)
+    status: int
+    """As a shell gives it: 128 and the signal's number if a signal ended it."""
+    signal: int
+    """The signal that ended it, or 0."""
+    left: int
+    """Confined tasks that are still alive."""
 
 
 class Session:
-    """A command that is ready to start under its policies."""
+    """A command that is ready to start under its policies. `outlook` says what will hold."""
 
-    def __init__(self, request: Request, sinks: Sequence[Sink], announce: Callable[[Outlook], None]) -> None:
-        """Prepare everything but the command's first instruction.
-
-        `announce` is told what will hold. Raises HauberkError, with nothing left behind.
-        """
-        chosen = choose(request)
-        unenforced = self._obstacle()
-        statuses = tuple(status_of(policy, unenforced, ()) for policy in chosen)
-        bad = [status for status in statuses if status.state is not State.ENFORCED]
-        if bad and not request.allow_unenforced:
-            reasons = "; ".join(f"{status.policy}: {', '.join(status.reasons)}" for status in bad)
-            raise SessionError(unenforced or reasons, "--allow-unenforced runs the command all the same")
-        self.summary_of: Pipeline | None = None
+    def __init__(self, request: Request, sinks: Sequence[Sink]) -> None:
+        """Prepare everything but the command's first instruction. Raises HauberkError; nothing is left then."""
+        self.pipeline: Pipeline | None = None
+        self.counters: dict[str, int] = {}
+        self._sinks = tuple(sinks)
         self._engine: Engine | None = None
-        prepare = partial(enter_root, request.root) if request.root else None
-        self._command = Command(request.argv, prepare)
+        if os.readlink("/proc/self") != str(os.getpid()):
+            raise SessionError(
+                "/proc shows the processes of another PID namespace",
+                "mount -t proc proc /proc (unshare --mount-proc does it)",
+            )
+        obstacle = obstacle_of(probe()) if request.policies or request.visible else ""
+        self._command = Command(request.argv, partial(enter_root, request.root) if request.root else None)
         try:
-            rules = self._rules(request, chosen)
-            announce(Outlook(statuses, rules.aliases, unenforced))
-            if not unenforced:
-                self._enforce(request, rules, sinks)
+            prepared = in_child(partial(_prepare, request, self._command.pid, obstacle))
+            self.outlook = prepared.outlook
+            refuse_unenforced(self.outlook, request.allow_unenforced)
+            if prepared.table is not None:
+                self._enforce(request, prepared.rules, prepared.table)
         except BaseException:
             self._command.abandon()
             raise
 
-    def _obstacle(self) -> str:
-        found = probe()
-        return "" if found.enforceable else "; ".join(f"{each.message} ({each.remedy})" for each in found.findings)
-
-    def _rules(self, request: Request, chosen: Sequence[Policy]) -> RuleSet:
-        root = f"/proc/{self._command.pid}/root"
-        return rule_set(chosen, request.postures, resolve=resolver(os.fsencode(root)), base_set=request.base_set)
-
-    def _enforce(self, request: Request, rules: RuleSet, sinks: Sequence[Sink]) -> None:
+    def _enforce(self, request: Request, rules: Sequence[Rule], table: Table) -> None:
         sweep()
-        try:
-            compiler = TableCompiler(Meaning(rules), FIRST_TABLE)
-            table = compiler.compile(mounts_of(self._command.pid), request.visible)
-        except AutomatonError as error:
-            raise SessionError(f"the rules are too costly: {error.message}", error.remedy) from error
-        name = f"run-{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{RUN_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
         engine = Engine.load(name, table_bytes=len(table.image), disabled=needless(table.flags))
         try:
             generation = engine.install(WORKLOAD, table)
             translator = Translator(Clock())
-            translator.add_workload(
-                WORKLOAD,
-                WorkloadIdentity(
-                    host_name=socket.gethostname(),
-                    cluster_name="default",
-                    namespace=request.namespace,
-                    labels=dict(request.labels),
-                    container_name=request.name,
-                ),
-            )
-            translator.add_rules(WORKLOAD, generation, rules.rules)
-            self.summary_of = Pipeline(translator, sinks)
+            translator.add_workload(WORKLOAD, _identity(request))
+            translator.add_rules(WORKLOAD, generation, rules)
+            self.pipeline = Pipeline(translator, self._sinks)
             engine.confine(WORKLOAD, self._command.pidfd)
         except BaseException:
             engine.remove()
             raise
         self._engine = engine
 
-    def run(self) -> int:
-        """Start the command and wait for its end; its status. Descendants that outlive it stay confined.
+    def run(self) -> Ended:
+        """Start the command and wait for its end. Descendants that outlive it stay confined (`left`).
 
-        Raises CommandError if it cannot be executed.
+        Signals that were sent to this process on purpose go to the command; those of a terminal it gets
+        anyway. Raises CommandError if it cannot be executed.
         """
-        previous = {number: signal.signal(number, self._forward) for number in _FORWARDED}
-        previous |= {number: signal.signal(number, signal.SIG_IGN) for number in _LEFT_TO_COMMAND}
-        try:
-            self._command.start()
-            self._watch()
-            return self._command.wait()
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-            self._drain()
+        with SignalReader(signal.valid_signals() - _OWN_SIGNALS) as signals:
+            left = 0
+            try:
+                self._command.start()
+                self._watch(signals)
+                status = self._command.wait()
+            finally:
+                left = self._settle()
+                self._command.close()
+        return Ended(status, self._command.ended_by, left)
 
-    def _forward(self, number: int, frame: FrameType | None) -> None:
-        os.kill(self._command.pid, number)
+    def _watch(self, signals: SignalReader) -> None:
+        """Pass on what the kernel reports and what others send until the command ends."""
+        command = self._command.pidfd
+        waiting = self._poll(command, signals.fileno())
+        while True:
+            ready = [fd for fd, _ in waiting.poll(_FLUSH_MS)]
+            self._drain_once()
+            if signals.fileno() in ready:
+                for received in signals.read():
+                    self._pass_on(received)
+            if command in ready:
+                return
+            if not ready:
+                self._flush()
 
-    def _watch(self) -> None:
-        """Pass on what the kernel reports until the command ends."""
-        waiting = poll()
-        waiting.register(self._command.pidfd, POLLIN)
-        for ring in self._rings():
-            waiting.register(ring.fileno(), POLLIN)
-        while self._command.pidfd not in (ready := dict(waiting.poll(_FLUSH_MS))):
-            self._drain()
-            if not ready and self.summary_of is not None:
-                self.summary_of.flush()
+    def _pass_on(self, received: Received) -> None:
+        if received.number == signal.SIGCHLD:
+            self._stop_with_command()
+        elif received.sender is not None and not descends(received.sender, self._command.pid):
+            self._command.send(received.number)
 
-    def outlived(self) -> int:
-        """After `run`: how many confined tasks are still alive."""
+    def _stop_with_command(self) -> None:
+        """A shell that controls jobs watches this process, not the command."""
+        with suppress(ChildProcessError):  # it has ended
+            found = os.waitid(os.P_PIDFD, self._command.pidfd, os.WSTOPPED | os.WNOHANG)
+            if found is not None and _has_terminal():
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _settle(self) -> int:
+        """Free the tables if no confined task is left; how many are."""
         if self._engine is None:
             return 0
-        waiting = poll()
-        waiting.register(self._engine.violations.fileno(), POLLIN)
-        for _ in range(_END_GRACE_MS // 20):
+        waiting = self._poll()
+        # A task is freed some time after its end.
+        for _ in range(_END_GRACE_MS // _LOOK_MS):
+            self._drain_once()
             if not self._engine.tasks(WORKLOAD):
                 break
-            waiting.poll(20)
-            self._drain()
-        return self._engine.tasks(WORKLOAD)
-
-    def keep_watch(self) -> None:
-        """Pass on what the kernel reports until the last confined task has ended."""
-        if self._engine is None:
-            return
-        waiting = poll()
-        for ring in self._rings():
-            waiting.register(ring.fileno(), POLLIN)
-        while self._engine.tasks(WORKLOAD):
-            waiting.poll(_FLUSH_MS)
-            self._drain()
-
-    def finish(self) -> None:
-        """Let go of everything; the tables of a workload without tasks are freed."""
+            waiting.poll(_LOOK_MS)
+        left = self._engine.tasks(WORKLOAD)
         self._drain()
-        self._command.close()
+        if not left:
+            self._remove()
+        return left
+
+    def watch_in_background(self) -> None:
+        """Return, and in a process of its own pass on what is reported until the last confined task ends.
+
+        That process closes the sinks; this one must not use them any more.
+        """
+        if os.fork() == 0:
+            self._watch_on()
+        self._engine = None
+
+    def _watch_on(self) -> NoReturn:
+        try:
+            # Leave the terminal to its user, and directories to whoever wants to unmount them.
+            os.setsid()
+            os.chdir("/")
+            null = os.open(os.devnull, os.O_RDWR)
+            for fd in range(3):
+                os.dup2(null, fd)
+            waiting = self._poll()
+            while self._engine is not None and self._engine.tasks(WORKLOAD):
+                if not waiting.poll(_FLUSH_MS):
+                    self._flush()
+                self._drain_once()
+            self._drain()
+            self._remove()
+            for sink in self._sinks:
+                sink.close()
+        finally:
+            os._exit(0)
+
+    def close(self) -> None:
+        """Undo the preparation of a session that is not to be run."""
+        self._command.abandon()
+        self._settle()
+
+    def _remove(self) -> None:
         if self._engine is not None:
-            if self._engine.tasks(WORKLOAD):
-                self._engine.close()
-            else:
-                self._engine.remove()
+            self._engine.remove()
             self._engine = None
 
     def _rings(self) -> tuple[RingReader, ...]:
         return (self._engine.violations, self._engine.events) if self._engine else ()
 
+    def _poll(self, *descriptors: int) -> poll:
+        waiting = poll()
+        for fd in (*descriptors, *(ring.fileno() for ring in self._rings())):
+            waiting.register(fd, POLLIN)
+        return waiting
+
+    def _drain_once(self) -> int:
+        """Pass on one batch of each ring, so that a noisy one does not keep us; how many records it was."""
+        if self.pipeline is None:
+            return 0
+        return sum(self.pipeline.feed(records(ring.drain())) for ring in self._rings())
+
     def _drain(self) -> None:
-        if self._engine is None or self.summary_of is None:
+        """Pass on what the rings hold now, and note what they lost."""
+        if self._engine is None or self.pipeline is None:
             return
-        for ring in self._rings():
-            while batch := ring.drain():
-                self.summary_of.feed(records(batch))
-        counters = self._engine.counters()
-        self.summary_of.note_ring_losses(counters["lost_violations"], counters["lost_events"])
+        batches = sum(ring.pending for ring in self._rings()) // _BATCH_BYTES + 1
+        while batches and self._drain_once():
+            batches -= 1
+        self.counters = self._engine.counters()
+        self.pipeline.note_ring_losses(self.counters["lost_violations"], self.counters["lost_events"])
+
+    def _flush(self) -> None:
+        if self.pipeline is not None:
+            self.pipeline.flush()
+
+
+def _prepare(request: Request, pid: int, obstacle: str) -> Prepared:
+    # Imported in the child only: this process shall not carry what it needs once.
+    from hauberk.agent.prepare import prepare
+
+    return prepare(request, pid, obstacle)
+
+
+def obstacle_of(found: Diagnosis) -> str:
+    """Why nothing can be enforced on this machine, with the remedies; empty if everything can be."""
+    if found.enforceable and all(found.sections.values()):
+        return ""
+    return "; ".join(f"{each.message} ({each.remedy})" for each in found.findings)
+
+
+def refuse_unenforced(outlook: Outlook, allowed: bool) -> None:
+    """Raises UnenforcedError if something that was asked for will not hold and that was not allowed."""
+    if allowed:
+        return
+    if outlook.obstacle:
+        raise UnenforcedError(f"nothing can be enforced here: {outlook.obstacle}", outlook)
+    lines = [
+        f"\n  {status.policy}: {reason}"
+        for status in outlook.statuses
+        if status.state is not State.ENFORCED
+        for reason in status.reasons
+    ]
+    if lines:
+        raise UnenforcedError(f"not all of the policies can be enforced:{''.join(lines)}", outlook)
+
+
+def descends(pid: int, ancestor: int) -> bool:
+    """Whether a process is `ancestor` or a descendant of it. False if it has gone."""
+    while pid > 1 and pid != ancestor:
+        pid = _parent(pid)
+    return pid == ancestor
+
+
+def _parent(pid: int) -> int:
+    with suppress(OSError):
+        # The second field is a name in parentheses, which may contain some.
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+    return 0
+
+
+def _has_terminal() -> bool:
+    with suppress(OSError):
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+        return True
+    return False
+
+
+def _identity(request: Request) -> WorkloadIdentity:
+    return WorkloadIdentity(
+        host_name=os.uname().nodename,
+        cluster_name="default",
+        namespace=request.namespace,
+        labels=dict(request.labels),
+        container_name=request.name,
+    )

@@ -5,15 +5,23 @@ So `hauberk version` does not pay for pydantic, and `hauberk lab` works where th
 """
 
 import importlib
+import os
+import signal
 import sys
+import traceback
+from typing import NoReturn
 
 import click
 
 from hauberk import __version__
+from hauberk.cli.ending import FAILED, Interrupted, die_by, say
 from hauberk.errors import HauberkError
 
-COMMANDS = ("lab", "policy", "probe", "run")
+COMMANDS = ("completion", "lab", "policy", "probe", "run")
 """Commands by name: `hauberk.cli.NAME` has a click command NAME."""
+
+DEBUG = "HAUBERK_DEBUG"
+"""Set in the environment, errors are told with where they happened."""
 
 
 class Commands(click.Group):
@@ -32,21 +40,68 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def hauberk() -> None:
-    """Make the kernel refuse what a policy forbids."""
+    """Make the kernel refuse what a policy forbids.
+
+    \b
+    Examples:
+      hauberk probe                                    what this machine can enforce
+      hauberk policy check policies/                   what is wrong with policies
+      hauberk run -p policy.yaml -l app=web -- CMD     a command under a policy
+      hauberk lab run -- hauberk run -p ... -- CMD     the same in a throwaway machine
+      eval "$(hauberk completion bash)"                completion for this shell
+
+    Colours are used on terminals only, and not if NO_COLOR is set. HAUBERK_DEBUG=1 tells where an error
+    happened.
+    """
 
 
 @hauberk.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version.
+
+    \b
+    Example:
+      hauberk version
+    """
     click.echo(f"hauberk {__version__}")
 
 
-def main() -> None:
-    """The entry point. What Hauberk raises on purpose is told with its remedy; the rest is a defect."""
+def main() -> NoReturn:
+    """The entry point. Whatever goes wrong is told in words and ends in a status; no traceback gets out."""
+    _occupy_standard_streams()
     try:
-        hauberk(prog_name="hauberk")
+        # Colours where the stream is a terminal, which click finds out if it is told nothing.
+        color = False if os.environ.get("NO_COLOR") else None
+        status = hauberk.main(prog_name="hauberk", standalone_mode=False, color=color)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        context = getattr(error, "ctx", None)
+        is_run = context is not None and context.command_path == "hauberk run"
+        sys.exit(FAILED if is_run else error.exit_code)
+    except click.Abort:
+        die_by(signal.SIGINT)
+    except Interrupted as interrupted:
+        die_by(interrupted.number)
     except HauberkError as error:
-        click.echo(f"hauberk: {error.message}", err=True)
-        if error.remedy:
-            click.echo(f"  {error.remedy}", err=True)
-        sys.exit(125)
+        _debug()
+        say(error)
+        sys.exit(FAILED)
+    except Exception as error:
+        _debug()
+        said = traceback.format_exception_only(error)[-1].strip()
+        say(HauberkError(f"a defect in Hauberk: {said}", f"{DEBUG}=1 in the environment tells more"))
+        sys.exit(FAILED)
+
+
+def _debug() -> None:
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+
+
+def _occupy_standard_streams() -> None:
+    """Make sure that nothing else is opened where a standard stream was closed; a command sees it closed."""
+    fd = os.open(os.devnull, os.O_RDWR)
+    while fd <= 2:
+        fd = os.open(os.devnull, os.O_RDWR)
+    os.close(fd)

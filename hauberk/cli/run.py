@@ -3,23 +3,25 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 import click
 
-from hauberk.agent.session import Outlook, Request, Session
-from hauberk.cli.policy import describe
-from hauberk.errors import HauberkError
-from hauberk.events.pipeline import Losses, Pipeline
-from hauberk.policy.load import load
+from hauberk.agent.plan import Outlook, Request, UnenforcedError
+from hauberk.agent.session import Ended, Session
+from hauberk.agent.status import ended_data, outlook_data, write_status
+from hauberk.cli.ending import FAILED, die_by, interruptible, say
+from hauberk.enforcers.bpf_lsm.engine import MAX_TASKS
+from hauberk.events.pipeline import Losses
 from hauberk.rules.model import Posture, Postures, Section
 from hauberk.sinks.jsonlines import JsonLines
 from hauberk.workloads.command import CommandError
 
-FAILED = 125
-_POSTURE_KEYS = ("file", "network", "capabilities")
-_SECTIONS = {section.name.lower(): section for section in Section}
+_POSTURE_KEYS: Final = ("file", "network", "capabilities")
+_SECTIONS: Final = {section.name.lower(): section for section in Section}
 
 
 def _labels(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
@@ -52,36 +54,62 @@ def _visibility(ctx: click.Context, param: click.Parameter, value: str) -> tuple
     return tuple(_SECTIONS[name] for name in dict.fromkeys(names))
 
 
-@click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option(
-    "--policy", "-p", "policies", multiple=True, metavar="FILE|DIR|-", help="Policies; may be given several times."
+    *("--policy", "-p", "policies"),
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE|DIR|-",
+    help="Policies: a file, the *.yaml and *.yml files of a directory, or standard input. Again for more.",
 )
 @click.option("--name", default="run", show_default=True, help="The workload's (container's) name.")
 @click.option("--namespace", "-n", default="default", show_default=True, help="The workload's namespace.")
-@click.option("--label", "-l", "labels", multiple=True, metavar="KEY=VALUE", callback=_labels, help="A label.")
 @click.option(
-    "--posture",
-    "postures",
+    *("--label", "-l", "labels"),
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_labels,
+    help="A label of the workload. Again for more.",
+)
+@click.option(
+    *("--posture", "postures"),
     default="",
     metavar="SECTION=POSTURE,...",
     callback=_postures,
-    help="What becomes of accesses that no rule of a section with Allow rules names: file, network, capabilities; "
-    "each allow, audit (the default) or block.",
+    help="What becomes of accesses that no rule names, in a section with Allow rules: file, network, "
+    "capabilities; each allow, audit (the default) or block.",
 )
 @click.option(
-    "--visibility",
-    "visible",
+    *("--visibility", "visible"),
     default="",
     metavar="SECTION,...",
     callback=_visibility,
     help="Report permitted accesses too: process, file, network, capabilities.",
 )
-@click.option("--alerts", metavar="FILE|-", help="Write alerts there, a JSON object a line.")
-@click.option("--root", default="", metavar="DIR", help="Run inside DIR, in a mount namespace of its own.")
+@click.option(
+    "--alerts",
+    type=click.Path(),
+    metavar="FILE|-",
+    help="Append alerts there, a JSON object a line; - is standard output.",
+)
+@click.option(
+    "--status",
+    "status_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write there how each policy stands, and at the end what was refused and lost, as a JSON object.",
+)
+@click.option(
+    "--root",
+    default=None,
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Run inside DIR, in a mount namespace of its own; the paths of rules are those inside.",
+)
 @click.option("--no-base-set", is_flag=True, help="Under posture block, do not permit reading the base set.")
-@click.option("--allow-unenforced", is_flag=True, help="Run although not all of the policies can be enforced here.")
+@click.option("--allow-unenforced", is_flag=True, help="Run although not everything can be enforced here.")
 @click.option("--allow-unselected", is_flag=True, help="Run although no policy selects this workload.")
-@click.option("--verbose", "-v", is_flag=True, help="Say how each policy stands, and which paths have other names.")
+@click.option("--verbose", "-v", is_flag=True, help="Say how each policy stands, and which paths are links.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
     policies: tuple[str, ...],
@@ -91,7 +119,8 @@ def run(
     postures: Postures,
     visible: tuple[Section, ...],
     alerts: str | None,
-    root: str,
+    status_file: Path | None,
+    root: str | None,
     no_base_set: bool,
     allow_unenforced: bool,
     allow_unselected: bool,
@@ -101,124 +130,122 @@ def run(
     """Run COMMAND as a workload under policies, and exit with its status.
 
     Everything that COMMAND starts is under the policies too, until it ends, also after Hauberk has ended.
-    Exit status: the command's own; 126 if it cannot be executed, 127 if it is not found, 125 if Hauberk refuses
-    or fails to run it.
+
+    COMMAND has the terminal, the standard streams and the process group that Hauberk was given. Signals
+    sent to Hauberk are passed on, and a COMMAND that is stopped from the terminal stops Hauberk with it.
+
+    Exit status: COMMAND's own (a signal that ends it ends Hauberk too); 126 if it cannot be executed, 127 if
+    it is not found, 125 if Hauberk refuses or fails to run it.
 
     \b
     Examples:
       hauberk run -p no-secrets.yaml -l app=web -- nginx -g 'daemon off;'
       hauberk run -p policies/ --alerts alerts.jsonl -- ./build.sh
       hauberk run -p strict.yaml --posture file=block -v --root /srv/app -- /bin/server
+      hauberk run --allow-unselected --visibility process --alerts - -- ./unknown.sh
     """
+    if not policies and not allow_unselected:
+        raise click.UsageError("give a --policy, or --allow-unselected to run the command under none")
+    request = Request(
+        argv=command,
+        policies=policies,
+        name=name,
+        namespace=namespace,
+        labels=labels,
+        postures=postures,
+        visible=visible,
+        root=root or "",
+        base_set=not no_base_set,
+        allow_unenforced=allow_unenforced,
+        allow_unselected=allow_unselected,
+    )
     try:
-        sys.exit(_run(
-            Request(
-                argv=command,
-                policies=_load(policies),
-                name=name,
-                namespace=namespace,
-                labels=labels,
-                postures=postures,
-                visible=visible,
-                root=root,
-                base_set=not no_base_set,
-                allow_unenforced=allow_unenforced,
-                allow_unselected=allow_unselected,
-            ),
-            alerts,
-            verbose,
-        ))  # fmt: skip
+        with interruptible():
+            ended = _run(request, alerts, status_file, verbose)
     except CommandError as error:
-        _say(error)
+        say(error)
         sys.exit(error.status)
-    except HauberkError as error:
-        _say(error)
-        sys.exit(FAILED)
+    if ended.signal:
+        die_by(ended.signal)
+    sys.exit(ended.status)
 
 
-def _load(sources: Sequence[str]):  # type: ignore[no-untyped-def]
-    loaded = load(sources)
-    if loaded.faults:
-        for line in describe(loaded):
-            click.echo(line, err=True)
-        raise HauberkError("the policies have faults")
-    return loaded.policies
-
-
-def _run(request: Request, alerts: str | None, verbose: bool) -> int:
+def _run(request: Request, alerts: str | None, status_file: Path | None, verbose: bool) -> Ended:
     sinks = [JsonLines(alerts)] if alerts else []
-
-    def announce(outlook: Outlook) -> None:
-        for line in _outlook(outlook, verbose):
-            click.echo(line, err=True)
-
-    session = Session(request, sinks, announce)
     try:
-        status = session.run()
-    except BaseException:
-        session.finish()
+        session = Session(request, sinks)
+    except UnenforcedError as error:
+        if status_file:
+            write_status(status_file, outlook_data(error.outlook))
         raise
-    left = session.outlived()
-    if left:
-        _report(session.summary_of, f"{left} confined tasks go on in the background")
-        if os.fork():
-            return status
-        _detach()
-        session.keep_watch()
-    session.finish()
-    for sink in sinks:
-        sink.close()
-    if not left:
-        _report(session.summary_of)
-        return status
-    os._exit(0)
+    try:
+        if status_file:
+            write_status(status_file, outlook_data(session.outlook))
+        _tell(describe_outlook(session.outlook, verbose))
+    except BaseException:
+        session.close()
+        raise
+    ended = session.run()
+    if ended.left:
+        session.watch_in_background()
+    else:
+        for sink in sinks:
+            sink.close()
+    _tell(describe_end(session, ended))
+    if status_file:
+        write_status(status_file, ended_data(session, ended))
+    return ended
 
 
-def _detach() -> None:
-    """Leave the terminal to its user: what goes on here is nobody's foreground."""
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 2):
-        os.dup2(null, fd)
-
-
-def _outlook(outlook: Outlook, verbose: bool) -> list[str]:
-    lines = []
-    if outlook.unenforced:
-        lines.append(f"hauberk: NOTHING IS ENFORCED: {outlook.unenforced}")
-    for status in outlook.statuses:
-        if verbose or status.reasons:
-            reasons = f" ({'; '.join(status.reasons)})" if status.reasons else ""
-            lines.append(f"hauberk: {status.policy}: {status.state}{reasons}")
-    if verbose:
-        lines += [
-            f"hauberk: {os.fsdecode(alias.written)} is {os.fsdecode(alias.real)}" for alias in outlook.aliases
-        ]
-    return lines
-
-
-def _report(pipeline: Pipeline | None, more: str = "") -> None:
-    """The last words, for people."""
-    lines = [f"hauberk: {more}"] if more else []
-    if pipeline is not None:
-        for row in pipeline.summary.rows():
-            what = "refused" if row.action == "Block" else "audited"
-            rule = f" {row.rule}" if row.rule else ""
-            lines.append(
-                f"hauberk: {what} {row.count} x {row.operation}, by {row.policy}{rule}; last: {row.latest.Resource}"
-            )
-        if pipeline.losses != Losses():
-            lost = pipeline.losses
-            lines.append(
-                f"hauberk: LOST: {lost.violations} alerts and {lost.events} logs for which the kernel's ring had no room, "
-                f"{lost.corrupt} damaged records, {lost.sinks} that could not be written"
-            )
+def _tell(lines: Iterator[str]) -> None:
+    # The terminal may be gone, and the command has ended or will: its status is what counts.
     with suppress(OSError):
         for line in lines:
-            click.echo(line, err=True)
+            click.echo(f"hauberk: {line}", err=True)
 
 
-def _say(error: HauberkError) -> None:
-    click.echo(f"hauberk: {error.message}", err=True)
-    if error.remedy:
-        click.echo(f"  {error.remedy}", err=True)
+def describe_outlook(outlook: Outlook, verbose: bool) -> Iterator[str]:
+    """What is to be known before the command starts, in lines for people."""
+    if outlook.obstacle:
+        yield click.style("NOTHING IS ENFORCED: ", fg="red", bold=True) + outlook.obstacle
+    if verbose:
+        yield from (f"warning: {warning}" for warning in outlook.warnings)
+    for status in outlook.statuses:
+        if verbose or (status.reasons and not outlook.obstacle):
+            reasons = f" ({'; '.join(status.reasons)})" if status.reasons and not outlook.obstacle else ""
+            yield f"{status.policy}: {status.state}{reasons}"
+    if verbose:
+        yield from (f"{os.fsdecode(a.written)} is {os.fsdecode(a.real)}" for a in outlook.aliases)
+
+
+def describe_end(session: Session, ended: Ended) -> Iterator[str]:
+    """The last words: what was refused and audited, what was lost, and what goes on."""
+    if session.pipeline is not None:
+        for row in session.pipeline.summary.rows():
+            what = click.style("refused", fg="red") if row.action == "Block" else "audited"
+            rule = f" {row.rule}" if row.rule else ""
+            yield f"{what} {row.count} x {row.operation}, by {row.policy}{rule}; last: {row.latest.Resource}"
+        yield from describe_losses(session.pipeline.losses, session.counters)
+    if ended.left:
+        yield f"{ended.left} confined tasks go on in the background"
+
+
+def describe_losses(losses: Losses, counters: dict[str, int]) -> Iterator[str]:
+    """What did not reach its reader, and what was refused for want of room, each with its cause."""
+    lost = {
+        "alerts, for which the kernel's ring had no room": losses.violations,
+        "logs, for which the kernel's ring had no room": losses.events,
+        "damaged records": losses.corrupt,
+        "alerts or logs, which could not be written": losses.sinks,
+    }
+    for what, count in lost.items():
+        if count:
+            yield click.style("LOST: ", fg="red", bold=True) + f"{count} {what}"
+    refused = {
+        "no_label": f"new tasks, because {MAX_TASKS} were confined already",
+        "no_scratch": "accesses, because too many were being decided at once",
+        "raced": "accesses, because the directories above kept moving",
+    }
+    for name, what in refused.items():
+        if counters.get(name):
+            yield f"refused {counters[name]} {what}"

@@ -6,6 +6,7 @@ Only mounts that can be reached count: one that lies under a later mount has no 
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class Mount:
     """A directory of a superblock that is visible at a path.
 
     `dev` is the superblock's device as the kernel keeps it (major << 20 | minor), `whole` whether its root directory is
-    what is mounted, `inode` the inode number of the mounted directory. `path` has no slash at its end: the root is empty.
+    what is mounted, `inode` the inode number of the mounted directory (0 if it is whole). `path` has no slash at its end:
+    the root is empty.
     """
 
     dev: int
@@ -35,40 +37,64 @@ class Mount:
     path: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of mountinfo: a mount's number, and its superblock's device, directory and place."""
+
+    number: int
+    dev: int
+    source: bytes
+    path: bytes
+
+
+def parse_mountinfo(text: bytes) -> Iterator[Listed]:
+    """The mounts that a /proc/PID/mountinfo lists, in the order in which they were made."""
+    for line in text.splitlines():
+        number, _, device, source, path, *_ = line.split(b" ")
+        major, minor = map(int, device.split(b":"))
+        yield Listed(int(number), major << 20 | minor, _unescape(source), _unescape(path).rstrip(b"/"))
+
+
 def mounts_of(pid: int) -> list[Mount]:
     """The mounts that process `pid` can reach, in the order in which they were made.
 
     Raises MountsError if the process is gone or its mounts cannot be read.
     """
     try:
-        lines = Path(f"/proc/{pid}/mountinfo").read_bytes().splitlines()
+        listed = list(parse_mountinfo(Path(f"/proc/{pid}/mountinfo").read_bytes()))
     except OSError as error:
         raise MountsError(f"cannot read the mounts of process {pid}: {error.strerror}") from error
-    if len(lines) > MAX_MOUNTS:
-        raise MountsError(f"process {pid} has {len(lines)} mounts, of which at most {MAX_MOUNTS} can be known")
-    found = []
-    for line in lines:
-        number, _, device, source, path, *_ = line.split(b" ")
-        path = _unescape(path)
-        inode = _inode_if_reached(pid, path, int(number))
-        if inode is not None:
-            major, minor = map(int, device.split(b":"))
-            found.append(Mount(major << 20 | minor, _unescape(source) == b"/", inode, path.rstrip(b"/")))
-    return found
+    if len(listed) > MAX_MOUNTS:
+        raise MountsError(
+            f"process {pid} has {len(listed)} mounts, of which at most {MAX_MOUNTS} can be known"
+        )
+    return [mount for each in listed if (mount := _if_reached(pid, each)) is not None]
 
 
-def _inode_if_reached(pid: int, path: bytes, mount: int) -> int | None:
-    """The inode number at `path` in the eyes of `pid`, if what is there is the mount with this number."""
+def _if_reached(pid: int, listed: Listed) -> Mount | None:
+    """The mount, if it is what `pid` finds at its path."""
+    whole = listed.source == b"/"
     try:
-        fd = os.open(os.fsencode(f"/proc/{pid}/root") + path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        root = os.fsencode(f"/proc/{pid}/root")
+        fd = os.open(root + (listed.path or b"/"), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if _mount_number(fd) != listed.number:
+                return None
+            # Only where it is needed: a FUSE file system of another user, or a server that is gone, would not tell.
+            return Mount(listed.dev, whole, 0 if whole else os.fstat(fd).st_ino, listed.path)
+        finally:
+            os.close(fd)
     except OSError:
         # Below a mount that hides it, or a file system that does not answer: nothing can be reached by this path.
         return None
-    try:
-        fields = dict(line.split(":", 1) for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines())
-        return os.fstat(fd).st_ino if int(fields["mnt_id"]) == mount else None
-    finally:
-        os.close(fd)
+
+
+def _mount_number(fd: int) -> int:
+    for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "mnt_id":
+            return int(value)
+    raise OSError("this kernel's fdinfo has no mnt_id")
 
 
 def _unescape(text: bytes) -> bytes:

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a command of Hauberk ends when it does not simply end: by an error, an interruption, a signal."""
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from hauberk.errors import HauberkError
+
+FAILED = 125
+"""Exit status of Hauberk's own refusals and failures, which no command's status is likely to be."""
+
+_INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt, not an error
+    """A signal asks to end; what was begun is to be undone first."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While entered, signals that ask to end raise Interrupted, unless they were ignored."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    previous = {
+        number: signal.signal(number, interrupt)
+        for number in _INTERRUPTING
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def say(error: HauberkError) -> None:
+    """Tell of an error, with its remedy."""
+    click.echo(f"hauberk: {error.message}", err=True)
+    if error.remedy:
+        click.echo(f"  {error.remedy}", err=True)
+
+
+def die_by(number: int) -> NoReturn:
+    """End by a signal, as whoever waits should see it: a shell stops its script after an interrupt."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    # One core dump, that of whoever got the signal first, is enough.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+    # Process 1 of a PID namespace does not die of its own signals.
+    os._exit(128 + number)
