@@ -20,7 +20,7 @@ static __noinline int change_attribute(struct dentry *d, u32 call)
 	 * overlayfs repeats the change on its upper layer, with the mounter's credentials, on a superblock that the workload
 	 * does not see: decided already, by the name in the overlay.
 	 */
-	if (RULE(x.word) == HB_RULE_UNKNOWN && bpf_get_current_task_btf()->cred != bpf_get_current_task_btf()->real_cred)
+	if (RULE(x.word) == HB_RULE_UNKNOWN && on_lent_credentials())
 		return 0;
 	return conclude(&v, &x);
 }

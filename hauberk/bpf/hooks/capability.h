@@ -10,6 +10,8 @@ int BPF_PROG(capable, const struct cred *cred, void *user_ns, int cap, unsigned 
 
 	if (!current_view(&v, HB_T_CAPABILITIES | HB_T_SEE))
 		return 0;
+	if (on_lent_credentials() && cred == bpf_get_current_task_btf()->cred)
+		return 0;
 	begin(&v, &x);
 	x.owner = ~0u;
 	x.detail[0] = cap;

@@ -48,6 +48,7 @@ typedef _Bool bool;
 #define ATTR_ATIME 0x10u
 #define ATTR_MTIME 0x20u
 #define CAP_OPT_NOAUDIT 0x2u
+#define PF_IO_WORKER 0x10u
 #define TCP_ESTABLISHED 1
 #define AF_UNIX 1
 #define AF_INET 2
@@ -188,6 +189,7 @@ struct fs_struct {
 };
 
 struct task_struct {
+	unsigned int flags;
 	int pid;
 	int tgid;
 	unsigned in_execve : 1;
@@ -199,6 +201,7 @@ struct task_struct {
 	const struct cred *cred;
 	struct signal_struct *signal;
 	struct fs_struct *fs;
+	void *io_uring; /* not NULL once the task has used it */
 	char comm[16];
 };
 

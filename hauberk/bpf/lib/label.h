@@ -29,6 +29,11 @@ struct hb_view {
 	((u32)(word_at((v)->a, TABLE_OF((v)->active) + (__builtin_offsetof(struct hb_table, field) & ~7ul)) >> \
 	       (__builtin_offsetof(struct hb_table, field) & 4 ? 32 : 0)))
 
+static __always_inline struct hb_workload *workload_of(const struct hb_label *label)
+{
+	return &heads[label->workload & (HB_WORKLOADS - 1)];
+}
+
 /* The current task's label and the arena; false if the task is not confined. */
 static __always_inline bool find_label(struct hb_view *v)
 {
@@ -39,14 +44,30 @@ static __always_inline bool find_label(struct hb_view *v)
 	return v->a.base != NULL;
 }
 
+/*
+ * Does the kernel act on its own, with credentials that it has lent the task for a while? So does overlayfs, which works on
+ * its layers as its mounter, what it does being decided by the overlay's name. io_uring changes credentials too, but to ones
+ * that tasks of the workload have chosen.
+ */
+static __always_inline bool on_lent_credentials(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return task->cred != task->real_cred && !task->io_uring && !(task->flags & PF_IO_WORKER);
+}
+
 /* False if the current task is not confined, or if its table speaks of nothing that `wanted` (of HB_T_HINTS) asks for. */
 static __always_inline bool current_view(struct hb_view *v, u32 wanted)
 {
-	if (!find_label(v))
+	v->label = current_label();
+	if (!v->label)
 		return false;
 	/* table and generation in one load, as user space stores them */
-	v->active = word_at(v->a, (u64)v->label->workload * sizeof(struct hb_workload));
-	return v->active & wanted;
+	v->active = *(volatile u64 *)&workload_of(v->label)->table;
+	if (!(v->active & wanted))
+		return false;
+	v->a = get_arena();
+	return v->a.base != NULL;
 }
 
 #endif
