@@ -9,7 +9,7 @@ import tracemalloc
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from hauberk.automaton.dfa import Automaton, compile_patterns
 from hauberk.automaton.limits import SHAPE_LIMIT, StateLimitError
@@ -91,10 +91,9 @@ def test_rows_are_as_short_as_can_be(patterns: list[Pattern]) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(pattern_lists)
+@example([Exact(b"/a/longer/path/with/a/tail/still")])
 def test_chains_are_what_they_claim_to_be(patterns: list[Pattern]) -> None:
-    automaton = compile_patterns(
-        [*patterns, Exact(b"/a/longer/path/with/a/tail"), Exact(b"/b/another/long/one")]
-    )
+    automaton = compile_patterns([*patterns, Exact(b"/a/longer/path/with/a/tail")])
     t = automaton.tables
     assert t.chains == sorted(t.chains)
     # A name goes on everywhere, and with it there is no tail on which nothing else is alive.
@@ -130,6 +129,27 @@ def test_every_byte_can_lead_to_a_child() -> None:
         for c in range(1, 256):
             name = bytes((c,)) + b"x"
             assert automaton.match(name) == naive([*patterns, *extra], name)
+        assert complete(automaton)
+
+
+def complete(automaton: Automaton) -> bool:
+    """Whether the automaton is minimal and every row's default is the target of some byte."""
+    return (
+        len(set(classes(automaton))) == len(automaton)
+        and reachable(automaton) | {automaton.dead} == set(range(len(automaton)))
+        and all(len(automaton.row(state).symbols) < 255 for state in range(len(automaton)))
+    )
+
+
+def test_every_byte_can_lead_elsewhere_off_the_trie() -> None:
+    ordinary = [c for c in range(1, 256) if c != 0x2F]
+    patterns: list[Pattern] = [Name(bytes((c,))) for c in ordinary]
+    patterns += [Directory(b"/d"), Directory(b"/d/x"), Exact(b"/d/longer/path/x")]
+    automaton = compile_patterns(patterns)
+    for path in (b"/%c", b"/d/%c", b"/d/x/%c", b"/d/%c/x", b"/d/longer/path/%c"):
+        for c in ordinary:
+            assert automaton.match(path % c) == naive(patterns, path % c)
+    assert complete(automaton)
 
 
 def test_every_byte_can_lead_to_a_child_below_a_directory() -> None:
@@ -139,7 +159,7 @@ def test_every_byte_can_lead_to_a_child_below_a_directory() -> None:
     for c in range(1, 256):
         for name in (b"/d/" + bytes((c,)) + b"x", b"/d/" + bytes((c,))):
             assert automaton.match(name) == naive(patterns, name)
-    assert len(set(classes(automaton))) == len(automaton)
+    assert complete(automaton)
 
 
 def test_patterns_nested_a_thousand_deep_do_not_exhaust_the_stack() -> None:
