@@ -44,9 +44,11 @@ from demo.score import WITH, WITHOUT, is_expected
 
 SERVICE = Path(__file__).parent / "service"
 HAUBERK = Path(sys.executable).parent / "hauberk"
+ENVIRONMENT = ("PATH=/usr/sbin:/usr/bin:/sbin:/bin", f"HOME={SHOP}")
+"""The service's whole environment, as a container's would be: nothing of the user's."""
 
 START_SECONDS = 120
-REQUEST_SECONDS = 30
+REQUEST_SECONDS = 60
 ALERT_SECONDS = 5
 END_SECONDS = 15
 
@@ -128,7 +130,7 @@ class Service:
     """The running service. Under policies, its alerts come as Hauberk writes them."""
 
     def __init__(self, policies: Sequence[str]) -> None:
-        command = ["sh", str(SERVICE / "start.sh")]
+        command = ["env", "-i", *ENVIRONMENT, "sh", str(SERVICE / "start.sh")]
         if policies:
             # The policies' Allow rules are exceptions from their Blocks, no lists of all that the service may
             # do: hence these postures.
@@ -218,6 +220,8 @@ def attempt(attack: Attack, token: str) -> bool:
     listener = Listener() if attack.seen_in == "listener" else None
     try:
         _, seen = fetch(f"/lookup?host={quote('localhost;' + attack.command)}")
+    except OSError as error:
+        raise StageError(f"{attack.title}: the service did not answer: {error}") from error
     finally:
         if listener:
             listener.close()
