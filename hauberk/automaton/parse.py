@@ -16,7 +16,7 @@ from hauberk.automaton.errors import PatternError
 MAX_GLOB_BYTES = 4096
 """Longest glob, in bytes: no path that a rule could name is longer."""
 
-MAX_NESTING = 50
+MAX_NESTING = 49
 """Deepest nesting of `{}`, as in AppArmor."""
 
 SLASH = 1 << 0x2F
@@ -164,6 +164,13 @@ class _Parser:
             self.at += 1
             if closing:
                 break
+        if len(options) == 1:
+            # AppArmor refuses it too: it is most often a variable of some other language.
+            self.fail(
+                at,
+                "braces around a single text",
+                r"write the text alone, or '{text,}', or '\{' for the character",
+            )
         self.open.pop()
         return Choice(tuple(options))
 

@@ -10,16 +10,17 @@ with the parser and the automata of this package: tests hold the one against the
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import force_setattr
 
 from hauberk.automaton.errors import PatternError
 from hauberk.automaton.parse import collapse_slashes, parse_glob
 
 
-@dataclass(frozen=True, slots=True)
-class Exact:
+class Exact(msgspec.Struct, frozen=True, gc=False):
     """One path, or one name that is no path. Repeated slashes and one at the end are dropped: `/` becomes
     `b""`.
 
@@ -29,11 +30,11 @@ class Exact:
     path: bytes
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", _plain(self.path))
+        if (plain := _plain(self.path)) is not self.path:
+            force_setattr(self, "path", plain)
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(msgspec.Struct, frozen=True, gc=False):
     """A directory and what is in it: its direct entries, or with `recursive` everything below it.
 
     The slash at the end of `path` is optional, and dropped: `Directory(b"/", True)` is the root with all
@@ -48,11 +49,11 @@ class Directory:
             raise PatternError(
                 self.path, 0, "a directory begins with '/'", "write the directory's absolute path"
             )
-        object.__setattr__(self, "path", _plain(self.path))
+        if (plain := _plain(self.path)) is not self.path:
+            force_setattr(self, "path", plain)
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(msgspec.Struct, frozen=True, gc=False):
     r"""An AppArmor glob.
 
     `*` matches within a component, `**` across components, `?` one byte, `[a-z]` and `[^a-z]` one byte of a
@@ -70,8 +71,7 @@ class Glob:
         parse_glob(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True, gc=False):
     """Every path whose last component is `name`, at any depth.
 
     Raises PatternError if the name is empty or has a slash or a NUL byte.

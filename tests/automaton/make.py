@@ -25,7 +25,7 @@ _plain = st.sampled_from(
 )
 _pieces = st.recursive(
     _plain,
-    lambda inner: st.lists(st.lists(inner, max_size=3).map(b"".join), min_size=1, max_size=3).map(
+    lambda inner: st.lists(st.lists(inner, max_size=3).map(b"".join), min_size=2, max_size=3).map(
         lambda options: b"{" + b",".join(options) + b"}"
     ),
     max_leaves=6,

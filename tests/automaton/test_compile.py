@@ -152,6 +152,17 @@ def test_every_byte_can_lead_elsewhere_off_the_trie() -> None:
     assert complete(automaton)
 
 
+def test_every_byte_can_lead_elsewhere_below_a_directory() -> None:
+    ordinary = [bytes((c,)) for c in range(1, 256) if c != 0x2F]
+    patterns: list[Pattern] = [Glob(b"/**" + (c if c.isalnum() else b"\\" + c)) for c in ordinary]
+    patterns.append(Directory(b"/d"))
+    automaton = compile_patterns(patterns)
+    for path in (b"/%s", b"/d/x%s", b"/d/x/%s", b"/d/%s/x"):
+        for c in ordinary:
+            assert automaton.match(path % c) == naive(patterns, path % c)
+    assert complete(automaton)
+
+
 def test_every_byte_can_lead_to_a_child_below_a_directory() -> None:
     patterns: list[Pattern] = [Exact(b"/d/" + bytes((c,)) + b"x") for c in range(1, 256) if c != 0x2F]
     patterns += [Directory(b"/d", True), Glob(b"/**/*x"), Name(b"x")]

@@ -91,7 +91,7 @@ CASES: list[tuple[str, Pattern, list[bytes], list[bytes]]] = [
     ("alternatives", Glob(b"/{usr,opt}/x"), [b"/usr/x", b"/opt/x"], [b"/usropt/x", b"/x"]),
     ("nested alternatives", Glob(b"/{a,b{c,d}}e"), [b"/ae", b"/bce", b"/bde"], [b"/be", b"/ce"]),
     ("an empty alternative", Glob(b"/usr/{,local/}bin"), [b"/usr/bin", b"/usr/local/bin"], [b"/usr/local"]),
-    ("an alternative that is nothing but empty", Glob(b"/a{}b{c}"), [b"/abc"], [b"/ab"]),
+    ("empty alternatives only", Glob(b"/a{,}b"), [b"/ab"], [b"/a,b", b"/a"]),
     ("wildcards in alternatives", Glob(b"/{a*,b/**}c"), [b"/ac", b"/axc", b"/b/x/c"], [b"/a/c", b"/bc"]),
     ("a comma outside of braces is itself", Glob(b"/a,b"), [b"/a,b"], [b"/a", b"b"]),
     ("a backslash takes the meaning away", Glob(rb"/\*\?\[\{\\"), [b"/*?[{\\"], [b"/ab[{\\"]),
@@ -133,7 +133,7 @@ def test_a_pattern_matches_what_its_kind_says(pattern: Pattern, yes: list[bytes]
     ("text", "position", "hint"),
     [
         (b"/a/{b,c*", 3, "add '}'"),
-        (b"/a/{b{c}", 3, "add '}'"),
+        (b"/a/{b{c,d}", 3, "add '}'"),
         (b"/a}", 2, r"'\}'"),
         (b"/a]", 2, r"'\]'"),
         (b"/a[bc", 2, "add ']'"),
@@ -153,7 +153,9 @@ def test_a_pattern_matches_what_its_kind_says(pattern: Pattern, yes: list[bytes]
         (b"**/x", 0, "'/**/x'"),
         (b"bin/", 0, "'/**/NAME'"),
         (b"", 0, "'/**/NAME'"),
-        (b"/" + b"{" * 51 + b"}" * 51, 51, "several"),
+        (b"/" + b"{," * 50 + b"}" * 50, 99, "several"),
+        (b"/home/{user}/x", 6, "alone"),
+        (b"/a{}", 2, "alone"),
         (b"/" + b"a" * 4096, 4096, "several"),
     ],
 )
