@@ -121,7 +121,9 @@ struct hb_labelling {
 	__u32 failed; /* no room */
 };
 
-/* One per workload, at the head of the arena; `table` and `generation` are switched by one 64-bit store. */
+#define HB_WORKLOADS 8192
+
+/* One per workload, in `heads`; `table` and `generation` are switched by one 64-bit store. */
 struct hb_workload {
 	__u32 table; /* arena offset of its hb_table, a multiple of 64, and the low six of its flags; 0: no rules */
 	__u32 generation;

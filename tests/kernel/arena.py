@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from hauberk.enforcers.bpf_lsm import Engine
+from hauberk.enforcers.bpf_lsm.abi import MAX_WORKLOADS
 from hauberk.events.clock import Clock
 from hauberk.events.identity import WorkloadIdentity
 from hauberk.events.record import Call, Record, RecordError, decode_each
@@ -64,10 +65,10 @@ class Ran:
 class Arena:
     """An engine for many runs. A context manager; leaves nothing behind."""
 
-    def __init__(self, *, workloads: int = 512, table_bytes: int = 32 << 20, disabled: Collection[str] = ()) -> None:
+    def __init__(self, *, table_bytes: int = 32 << 20, disabled: Collection[str] = ()) -> None:
         name = f"test-{os.getpid()}-{time.monotonic_ns()}"
-        self.engine = Engine.load(name, workloads=workloads, table_bytes=table_bytes, disabled=disabled)
-        self._workloads = iter(range(workloads))
+        self.engine = Engine.load(name, table_bytes=table_bytes, disabled=disabled)
+        self._workloads = iter(range(MAX_WORKLOADS))
         self._waiting: list[Record] = []
 
     def new_workload(self) -> int:

@@ -14,21 +14,11 @@ struct {
 	__type(value, struct hb_labelling);
 } labelling SEC(".maps");
 
-static __always_inline u64 *tasks_of(u32 workload)
-{
-	struct hb_arena a = get_arena();
-	u64 offset = (u64)workload * sizeof(struct hb_workload) + __builtin_offsetof(struct hb_workload, tasks);
-
-	return a.base ? (u64 *)arena_at(a, offset) : NULL;
-}
-
 static __always_inline bool give_label(u64 task, const struct hb_label *label)
 {
-	u64 *tasks = tasks_of(label->workload);
-
-	if (!tasks || bpf_map_update_elem(&labels, &task, label, BPF_NOEXIST))
+	if (bpf_map_update_elem(&labels, &task, label, BPF_NOEXIST))
 		return false;
-	__sync_fetch_and_add(tasks, 1);
+	__sync_fetch_and_add(&workload_of(label)->tasks, 1);
 	return true;
 }
 
@@ -49,16 +39,17 @@ int BPF_PROG(task_alloc, struct task_struct *child, unsigned long flags)
 SEC("lsm/task_free")
 int BPF_PROG(task_free, struct task_struct *task)
 {
-	u64 key = (u64)task, *tasks;
+	u64 key = (u64)task;
 	struct hb_label *label = label_of(key);
 	struct hb_event ended = { .call = HB_CALL_ENDED };
+	struct hb_workload *workload;
 
 	if (!label)
 		return 0;
+	workload = workload_of(label);
 	ended.workload = label->workload;
-	tasks = tasks_of(label->workload);
 	bpf_map_delete_elem(&labels, &key);
-	if (tasks && __sync_fetch_and_add(tasks, -1) == 1)
+	if (__sync_fetch_and_add(&workload->tasks, -1) == 1)
 		if (bpf_ringbuf_output(&violations, &ended, sizeof(ended), 0))
 			count(HB_LOST_VIOLATIONS);
 	return 0;

@@ -9,10 +9,10 @@
 /* Offsets into the arena are masked with this; user space sets it to the arena's size, a power of two, less 8. */
 const volatile u32 arena_mask = (1u << 20) - 8;
 
-/*
- * The workloads' heads, then every table: one value, so that an offset is all that a pointer needs and so that user
- * space can write it through mmap and switch tables by one store.
- */
+/* The workloads. A section of its own, which becomes a map of its own: its address is known without a lookup. */
+struct hb_workload heads[HB_WORKLOADS] SEC(".data.heads");
+
+/* Every table, in one value, so that an offset is all that a pointer needs. User space writes it through mmap. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

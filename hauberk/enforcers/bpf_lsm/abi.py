@@ -5,6 +5,10 @@ import struct
 from enum import IntFlag
 from typing import Final
 
+HEADS: Final = ".data.heads"
+"""The map of `hb_workload`s."""
+MAX_WORKLOADS: Final = 8192
+"""Workloads of one engine (HB_WORKLOADS)."""
 WORKLOAD: Final = struct.Struct("=IIQ")
 TABLE: Final = struct.Struct("=IIIIII")
 MOUNT_KEY: Final = struct.Struct("=IIQ")

@@ -32,7 +32,7 @@ from hauberk.workloads.mounts import MountsError, mounts_of
 SMALLEST_ARENA: Final = 1 << 16
 LARGEST_ARENA: Final = 1 << 30
 FIRST_TABLE: Final = 64
-"""Where the first table of an engine for one workload is placed."""
+"""Where an engine's first table is placed: 0 stands for no table."""
 VIOLATION_RING: Final = 1 << 20
 EVENT_RING: Final = 1 << 20
 MAX_TASKS: Final = 32768
@@ -42,7 +42,7 @@ MAX_ENGINES: Final = 38
 
 
 class Engine:
-    """One instance of the programs, loaded for `workloads` workloads with room for `table_bytes` of tables.
+    """One instance of the programs, with room for `table_bytes` of tables and for abi.MAX_WORKLOADS workloads.
 
     Use as a context manager, or call `close`: either lets go of the descriptors and leaves the pins. `remove` ends the
     enforcement.
@@ -50,12 +50,13 @@ class Engine:
 
     name = "BPFLSM"
 
-    def __init__(self, object_: BpfObject, links: Sequence[Link], lease: Lease, workloads: int) -> None:
+    def __init__(self, object_: BpfObject, links: Sequence[Link], lease: Lease) -> None:
         self._object = object_
         self._links = links
         self._lease = lease
         self._arena: Mapped = object_.map("arena").mmap()
-        self._next = _aligned(workloads * abi.WORKLOAD.size)
+        self._heads: Mapped = object_.map(abi.HEADS).mmap()
+        self._next = FIRST_TABLE
         self._generation = 0
         self.violations = RingReader(object_.map("violations"))
         self.events = RingReader(object_.map("events"))
@@ -65,7 +66,6 @@ class Engine:
         cls,
         name: str,
         *,
-        workloads: int = 1,
         table_bytes: int = 0,
         ring_bytes: int = VIOLATION_RING,
         max_tasks: int = MAX_TASKS,
@@ -77,7 +77,7 @@ class Engine:
         EnforcerError with the kernel's reason; nothing stays attached then.
         """
         size = SMALLEST_ARENA
-        while size < _aligned(workloads * abi.WORKLOAD.size) + table_bytes:
+        while size < FIRST_TABLE + table_bytes:
             size *= 2
         if size > LARGEST_ARENA:
             raise EnforcerError(
@@ -94,10 +94,10 @@ class Engine:
                 disabled={*disabled, *(OPTIONAL - available_hooks(OPTIONAL))},
             )
             layout.check(object_.btf, {"hb_event": HB_EVENT_LAYOUT, **abi.LAYOUTS})
-            object_.load()
             lease = Lease.take(name)
+            object_.load()
             _attach(object_, lease, links)
-            return cls(object_, links, lease, workloads)
+            return cls(object_, links, lease)
         except BaseException as error:
             for link in links:
                 link.close()
@@ -142,7 +142,7 @@ class Engine:
         self._generation += 1
         # One store: a program sees the old table or the new one, whole.
         hints = table.flags & abi.HINTS
-        self._arena.store_u64(workload * abi.WORKLOAD.size, self._generation << 32 | table.offset | hints)
+        self._heads.store_u64(workload * abi.WORKLOAD.size, self._generation << 32 | table.offset | hints)
         self._next = _aligned(end)
         return self._generation
 
@@ -165,7 +165,7 @@ class Engine:
 
     def tasks(self, workload: int) -> int:
         """See `Enforcer.tasks`."""
-        return self._arena.load_u64(workload * abi.WORKLOAD.size + 8)
+        return self._heads.load_u64(workload * abi.WORKLOAD.size + 8)
 
     def counters(self) -> dict[str, int]:
         """What was lost or refused for want of room, by the names in `abi.COUNTERS`."""
@@ -199,6 +199,7 @@ class Engine:
         self.violations.close()
         self.events.close()
         self._arena.close()
+        self._heads.close()
         for link in self._links:
             link.close()
         self._object.close()

@@ -14,7 +14,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Final, Self
 
-from hauberk.enforcers.bpf_lsm.abi import WORKLOAD
+from hauberk.enforcers.bpf_lsm.abi import HEADS, WORKLOAD
 from hauberk.kernel.errors import KernelError, PinError
 from hauberk.kernel.features import BPFFS
 from hauberk.kernel.maps import Map
@@ -76,8 +76,8 @@ def _sweep_if_idle(path: Path) -> bool:
         fd = _open(path)
         try:
             flock(fd, LOCK_EX | LOCK_NB)
-            arena = path / "maps" / "arena"
-            if arena.exists() and _tasks(arena):
+            heads = path / "maps" / HEADS.replace(".", "_")
+            if heads.exists() and _tasks(heads):
                 return False
             unpin(path)
             return True
@@ -86,8 +86,8 @@ def _sweep_if_idle(path: Path) -> bool:
     return False
 
 
-def _tasks(arena: Path) -> int:
-    with Map(open_pin(arena), "arena") as map_, map_.mmap() as mapped:
+def _tasks(heads: Path) -> int:
+    with Map(open_pin(heads), HEADS) as map_, map_.mmap() as mapped:
         tasks: int
         _, _, tasks = struct.unpack_from(WORKLOAD.format, mapped.view, 0)
         return tasks
