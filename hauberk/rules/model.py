@@ -12,7 +12,11 @@ programs.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from itertools import groupby
+from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
 
 from hauberk.automaton.patterns import Pattern
 from hauberk.errors import HauberkError
@@ -126,8 +130,7 @@ class Capability:
 Target: TypeAlias = Pattern | Protocol | Capability
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, gc=False):
     """One rule about one target.
 
     A rule whose path runs through symbolic links becomes several `Rule`s that differ in nothing but
@@ -195,7 +198,11 @@ class RuleSet:
     @classmethod
     def of(cls, rules: Iterable[Rule], postures: Postures, aliases: Iterable[Alias] = ()) -> "RuleSet":
         """A rule set that is equal for equal content, whatever the order of arrival."""
-        ordered = sorted(rules, key=rule_order)
+        ordered: list[Rule] = []
+        # Nearly always the rank alone decides, and the whole of a rule is much to compare.
+        for _, equals in groupby(sorted(rules, key=_rank), _rank):
+            found = list(equals)
+            ordered += sorted(found, key=rule_order) if len(found) > 1 else found
         return cls(tuple(ordered), postures, tuple(sorted(set(aliases))))
 
     @property
@@ -210,9 +217,7 @@ def rule_order(rule: Rule) -> tuple[object, ...]:
     The rest of the rule follows, so that the order is one even if two policies were given the same name.
     """
     return (
-        rule.base,
-        rule.policy,
-        rule.index,
+        *_rank(rule),
         rule.section,
         rule.action,
         repr(rule.target),
@@ -220,6 +225,9 @@ def rule_order(rule: Rule) -> tuple[object, ...]:
         (rule.owner_only, rule.read_only, rule.tty_only),
         (rule.where, rule.line, rule.severity, rule.tags, rule.message, rule.scope),
     )
+
+
+_rank = attrgetter("base", "policy", "index")
 
 
 class Outcome(NamedTuple):

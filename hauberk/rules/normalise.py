@@ -10,8 +10,8 @@ directories resolved (the link itself lives there): it becomes several rules wit
 resolver is passed in; this module touches no file system.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
 
 from hauberk.automaton.patterns import Directory, Exact, Glob, Name, Pattern
 from hauberk.policy import models
@@ -85,11 +85,12 @@ class _Names:
         """`path` first, then its real names."""
         if not path.startswith(b"/"):
             return (path,)
-        if path not in self._seen:
+        found = self._seen.get(path)
+        if found is None:
             parent, _, last = path.rpartition(b"/")
             parent = self._resolve(parent) if parent else parent
-            self._seen[path] = self._note(path, parent + b"/" + last, self._resolve(path))
-        return self._seen[path]
+            found = self._seen[path] = self._note(path, parent + b"/" + last, self._resolve(path))
+        return found
 
     def of_programs(self, paths: Iterable[str]) -> tuple[bytes, ...]:
         """The programs as written and as the kernel will call them. A running program is never a link."""
@@ -104,9 +105,9 @@ class _Names:
         """`pattern` first, then the same along the real paths."""
         match pattern:
             case Exact(path):
-                return tuple(Exact(name) for name in self.of_path(path))
+                return (pattern, *map(Exact, self.of_path(path)[1:]))
             case Directory(path, recursive):
-                return tuple(Directory(name, recursive) for name in self.of_path(path))
+                return (pattern, *(Directory(name, recursive) for name in self.of_path(path)[1:]))
             case Glob(text):
                 return self._of_glob(text)
             case Name():
@@ -123,6 +124,8 @@ class _Names:
         return (Glob(text), *(Glob(_escape(real) + rest) for real in names[1:]))
 
     def _note(self, path: bytes, *others: bytes) -> tuple[bytes, ...]:
+        if all(other == path for other in others):
+            return (path,)
         # What /proc links to depends on who looks: no such path names one object.
         lasting = (other for other in others if not other.startswith(b"/proc/"))
         names = tuple(dict.fromkeys((path, *lasting)))
@@ -162,50 +165,49 @@ def _rules_of(policy: models.Policy, names: _Names) -> Iterator[Rule]:
         return
     identity, scope, spec = policy_id(policy), scope_of(policy), policy.spec
     index = 0
-    for section, group, written in _written(spec):
-        if not enforceable(written):
-            continue
-        levels = (written, group, spec)
-        action = next((level.action for level in levels if level.action), models.Action.BLOCK)
-        severity = next((level.severity for level in levels if level.severity), 0)
-        tags = next((level.tags for level in levels if level.tags), ())
-        message = next((level.message for level in levels if level.message), "")
-        sources = names.of_programs(written.sources) if isinstance(written, models.SourcedRule) else ()
-        for target in _targets(written):
-            forms: tuple[Target, ...]
-            forms = (target,) if isinstance(target, Protocol | Capability) else names.of_pattern(target)
-            for form in forms:
-                yield Rule(
-                    policy=identity,
-                    scope=scope,
-                    index=index,
-                    where=written.where,
-                    line=written.line,
-                    section=section,
-                    action=Action(action.value),
-                    target=form,
-                    sources=sources,
-                    owner_only=getattr(written, "owner_only", False),
-                    read_only=getattr(written, "read_only", False),
-                    tty_only=getattr(written, "pts", None) is False,
-                    severity=severity,
-                    tags=tags,
-                    message=message,
-                )
-            index += 1
+    for section, group, rules in _groups(spec):
+        action = group.action or spec.action or models.Action.BLOCK
+        severity = group.severity or spec.severity or 0
+        tags = group.tags or spec.tags
+        message = group.message or spec.message
+        for written in rules:
+            if not enforceable(written):
+                continue
+            sources = names.of_programs(written.sources) if isinstance(written, models.SourcedRule) else ()
+            for target in _targets(written):
+                forms: tuple[Target, ...]
+                forms = (target,) if isinstance(target, Protocol | Capability) else names.of_pattern(target)
+                for form in forms:
+                    yield Rule(
+                        policy=identity,
+                        scope=scope,
+                        index=index,
+                        where=written.where,
+                        line=written.line,
+                        section=section,
+                        action=_ACTIONS[written.action or action],
+                        target=form,
+                        sources=sources,
+                        owner_only=getattr(written, "owner_only", False),
+                        read_only=getattr(written, "read_only", False),
+                        tty_only=getattr(written, "pts", None) is False,
+                        severity=written.severity or severity,
+                        tags=written.tags or tags,
+                        message=written.message or message,
+                    )
+                index += 1
 
 
-def _written(spec: models.CommonSpec) -> Iterator[tuple[Section, Inherited, models.Rule]]:
-    """Every rule as written, with its section. DNS rules are not enforced by this version."""
-    for process in spec.process.rules:
-        yield Section.PROCESS, spec.process, process
-    for file in spec.file.rules:
-        yield Section.FILE, spec.file, file
+_ACTIONS: Final = {action: Action(action.value) for action in models.Action}
+
+
+def _groups(spec: models.CommonSpec) -> Iterator[tuple[Section, Inherited, Sequence[models.Rule]]]:
+    """The rules as written, by section. DNS rules are not enforced by this version."""
+    yield Section.PROCESS, spec.process, spec.process.rules
+    yield Section.FILE, spec.file, spec.file.rules
     assert isinstance(spec, models.ContainerSpec | models.ClusterSpec | models.HostSpec)
-    for protocol in spec.network.match_protocols:
-        yield Section.NETWORK, spec.network, protocol
-    for capability in spec.capabilities.match_capabilities:
-        yield Section.CAPABILITIES, spec.capabilities, capability
+    yield Section.NETWORK, spec.network, spec.network.match_protocols
+    yield Section.CAPABILITIES, spec.capabilities, spec.capabilities.match_capabilities
 
 
 def _targets(rule: models.Rule) -> tuple[Target, ...]:

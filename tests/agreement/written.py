@@ -6,10 +6,11 @@ and sharing nothing with the loader and the normalisation.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
 
 from hauberk.automaton.patterns import Directory, Exact, Glob, Name
 from hauberk.policy.fields import CAPABILITIES

@@ -4,11 +4,11 @@
 The small world has few directory names, so that random rules meet, nest and conflict all the time.
 """
 
-from dataclasses import replace
 from functools import cache
 from itertools import product
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hauberk.automaton.patterns import Directory, Exact, Glob, Name, Pattern, matches
 from hauberk.rules.base import base_rules

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Laws that hold for every rule set and every access, tried on random ones from the small world."""
 
-from dataclasses import replace
 from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hauberk.rules.decide import (
     CapabilityObject,
