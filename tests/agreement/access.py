@@ -6,7 +6,7 @@ at both ends and may move a protected path, a raw socket wants a capability once
 refusal ends it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -207,7 +207,7 @@ def expected(meaning: Meaning, access: Access, world: World) -> list[Answer]:
     return found
 
 
-def error_of(access: Access, answers: list[Answer]) -> int | None:
+def error_of(access: Access, answers: Sequence[Answer]) -> int | None:
     """The error number with which a refused access fails; None if none of it is refused."""
     if not answers or not answers[-1].refused:
         return None

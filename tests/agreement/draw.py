@@ -8,7 +8,7 @@ tasks that they speak of, or nearly.
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -60,6 +60,11 @@ _KINDS = (
 )
 
 
+_POSTURES = (Posture.ALLOW, Posture.AUDIT, Posture.AUDIT, Posture.BLOCK)
+_AIMS = 6
+"""Combinations that a set aims at."""
+
+
 def can_be_written(condition: str, operation: str) -> bool:
     """Whether a policy can say it.
 
@@ -93,7 +98,10 @@ class Scene:
     base_set: bool
     visible: bool
     """Whether the kernel reports what it permits too."""
-    accesses: tuple[Access, ...]
+    meaning: Meaning
+    """What Hauberk makes of the YAML."""
+    accesses: tuple[tuple[Access, tuple[Answer, ...]], ...] = ()
+    """With what `decide` says of each."""
 
     @property
     def title(self) -> str:
@@ -104,12 +112,6 @@ class Scene:
     def policies(self) -> str:
         """The policies as YAML."""
         return written.text(self.documents)
-
-    def rules(self) -> RuleSet:
-        """What Hauberk makes of the YAML."""
-        loaded = load_text(self.policies, "<drawn>")
-        assert not loaded.faults, loaded.faults
-        return rule_set(loaded.policies, self.postures, resolve=self.world.resolve, base_set=self.base_set)
 
 
 @dataclass
@@ -164,6 +166,15 @@ class Tally:
         return "\n".join(lines)
 
 
+def read(
+    documents: Iterable[Document], world: World, postures: Postures, *, base_set: bool = False
+) -> RuleSet:
+    """What Hauberk makes of the policies' YAML in a world."""
+    loaded = load_text(written.text(documents), "<drawn>")
+    assert not loaded.faults, loaded.faults
+    return rule_set(loaded.policies, postures, resolve=world.resolve, base_set=base_set)
+
+
 def combinations(rule: Rule, access: Access) -> list[Combination]:
     """What a rule that names an access's object adds to the table of combinations."""
     named = (
@@ -179,7 +190,7 @@ def combinations(rule: Rule, access: Access) -> list[Combination]:
 class Draw:
     """The source of everything random. Equal seeds give equal scenes."""
 
-    def __init__(self, seed: int, worlds: Sequence[World], accesses: int = 24) -> None:
+    def __init__(self, seed: int, worlds: Sequence[World], accesses: int = 40) -> None:
         self._random = random.Random(seed)
         self._worlds = worlds
         self._accesses = accesses
@@ -195,34 +206,38 @@ class Draw:
         world = self._worlds[number % len(self._worlds)]
         count = self.tally.combinations
         ranked = sorted(COMBINATIONS, key=lambda combination: (count[combination], pick.random()))
-        aims = [(self._entry(world, *combination), combination[2]) for combination in ranked[:4]]
+        aims = [(self._entry(world, *combination), combination[2]) for combination in ranked[:_AIMS]]
         entries = [entry for entry, _ in aims]
-        for entry, operation in list(aims):
-            if pick.random() < 0.7:
+        for entry, operation in aims:
+            if pick.random() < 0.6:
                 entries.append(self._variation(world, entry, operation))
         for _ in range(pick.randrange(3)):
             entries.append(self._entry(world, *pick.choice(COMBINATIONS)))
+        documents = self._documents(entries)
+        postures = Postures(*(pick.choice(_POSTURES) for _ in range(3)))
+        base_set = pick.random() < 0.5
         scene = Scene(
             number,
             world,
-            self._documents(entries),
-            Postures(
-                *(pick.choice((Posture.ALLOW, Posture.AUDIT, Posture.AUDIT, Posture.BLOCK)) for _ in range(3))
-            ),
-            base_set=pick.random() < 0.5,
+            documents,
+            postures,
+            base_set,
             visible=pick.random() < 0.6,
-            accesses=(),
+            meaning=Meaning(read(documents, world, postures, base_set=base_set)),
         )
-        meaning = Meaning(scene.rules())
-        crew = _Crew(meaning, world)
-        targets = [(entry, operation) for entry, operation in aims for _ in range(self._accesses * 3 // 16)]
+        crew = _Crew(scene.meaning, world)
+        each = self._accesses * 3 // (4 * _AIMS)
+        targets = [aim for aim in aims for _ in range(each)]
         while len(targets) < self._accesses:
             entry = pick.choice(entries)
             targets.append((entry, pick.choice(_suited(entry.section))))
-        accesses = tuple(self._access(world, crew, entry, operation) for entry, operation in targets)
-        for access in accesses:
-            self.tally.add(meaning, access, expected(meaning, access, world), world)
-        return replace(scene, accesses=accesses)
+        accesses = []
+        for entry, operation in targets:
+            access = self._access(world, crew, entry, operation)
+            answers = tuple(expected(scene.meaning, access, world))
+            self.tally.add(scene.meaning, access, answers, world)
+            accesses.append((access, answers))
+        return replace(scene, accesses=tuple(accesses))
 
     def _documents(self, entries: Sequence[Written]) -> tuple[Document, ...]:
         pick = self._random
@@ -381,7 +396,8 @@ class Draw:
         match verb:
             case "rmdir":
                 return Access(actor, verb, named.one(pick, world.voids), owner=owners[0])
-            case "chmod":
+            case "chmod" | "utimes":
+                # Others would be asked for a capability.
                 return Access(actor, verb, named.one(pick, world.files), owner=actor.uid)
             case "create" | "mkdir" | "mkfifo" | "symlink":
                 return Access(actor, verb, named.one(pick, (*world.new, *world.files)), owner=owners[0])

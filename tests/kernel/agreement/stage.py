@@ -22,7 +22,7 @@ from hauberk.rules.decide import FileObject, decide
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import SPECIAL_NAMES, Operation, Section, Verdict
 from hauberk.workloads.command import Command
-from tests.agreement.access import Access, Actor, Answer, error_of, expected
+from tests.agreement.access import Access, Actor, Answer, error_of
 from tests.agreement.draw import way_of
 from tests.agreement.world import World
 from tests.kernel.arena import Arena
@@ -155,20 +155,16 @@ class Cast:
             arena.engine.confine(workload, pidfd)
             os.close(pidfd)
 
-    def perform(self, access: Access) -> None:
+    def perform(self, access: Access, answers: Sequence[Answer]) -> None:
         """Do the access; `disagreements` grows if what comes of it is not what `decide` says."""
         slot = self._slot(access.actor)
         if slot is None:
             return
         self._stage.prepare(access)
-        self._send(
-            slot,
-            ["do", access.verb, *map(os.fsdecode, filter(None, (access.path, access.other)))],
-            access.numbers,
-        )
+        words = ["do", access.verb, *map(os.fsdecode, filter(None, (access.path, access.other)))]
+        self._send(slot, words, access.numbers)
         pid, error = self._answer(slot)
         self._stage.restore(access)
-        answers = expected(self._meaning, access, self._stage.world)
         wanted = error_of(access, answers)
         self._compare(
             access, answers, BASELINE.get(_kind(access), 0) if wanted is None else wanted, pid, error
