@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers of docs/limits.md against the constants that they come from."""
+
+import re
+
+from hauberk.automaton.limits import STATE_LIMIT
+from hauberk.automaton.parse import MAX_NESTING
+from hauberk.enforcers.bpf_lsm import engine
+from hauberk.policy import document, faults, fields, load, unenforced
+from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN
+from hauberk.sinks import jsonlines
+from hauberk.workloads import mounts, rootfs
+from tests.docs.pages import ROOT, tables
+
+PAGE = ROOT / "docs" / "limits.md"
+
+
+def constant(header: str, name: str) -> int:
+    """A number that a header of the kernel programs defines."""
+    text = (ROOT / "hauberk" / "bpf" / header).read_text()
+    found = re.search(rf"^#define {name} ([0-9]+)u?\b", text, re.MULTILINE)
+    assert found, name
+    return int(found[1])
+
+
+def mebibytes(size: int) -> str:
+    assert size % (1 << 20) == 0
+    return f"{size >> 20} MiB"
+
+
+def expected() -> dict[str, str]:
+    return {
+        "Size of a file": mebibytes(document.MAX_FILE_BYTES),
+        "Documents in a file": str(document.MAX_DOCUMENTS),
+        "Nesting of lists and mappings": str(document.MAX_DEPTH),
+        "Values in a file, each alias counted as what it stands for": f"{document.MAX_NODES:,}",
+        "Values in all files together": f"{load.MAX_TOTAL_NODES:,}",
+        "Files in a directory": str(load.MAX_FILES),
+        "Memory that reading one file takes": mebibytes(load.MEMORY_BOUND_BYTES),
+        "Faults told for one file; further ones are counted": str(faults.MAX_FAULTS),
+        "Length of a path, a directory or a pattern": f"{fields.MAX_PATH_BYTES} bytes",
+        "Length of an `execname`": "255 bytes",
+        "Nesting of `{}` in a pattern": str(MAX_NESTING),
+        "Elements of a comma list": str(fields.MAX_ELEMENTS),
+        "System calls in one rule": str(unenforced.MAX_SYSCALLS),
+        "Arguments in `allowedArgs`": str(fields.MAX_ALLOWED_ARGUMENTS),
+        "States of the automaton of all paths": f"{STATE_LIMIT:,}",
+        "Memory for the tables of one run": mebibytes(engine.LARGEST_ARENA),
+        "Mounts that the command can see": str(mounts.MAX_MOUNTS),
+        "Runs at one time that need the same hook": str(engine.MAX_ENGINES),
+        "Confined tasks at one time, in one run": str(engine.MAX_TASKS),
+        "Names of one object that are weighed": str(constant("lib/scratch.h", "HB_ROOTS")),
+        "Parts of a path that are kept": str(constant("lib/scratch.h", "HB_DEPTH")),
+        "Steps from an object to its root": str(constant("lib/slow_walk.h", "MAX_CLIMB")),
+        "Attempts to read a path while directories above it are being moved": str(
+            constant("lib/slow_walk.h", "ATTEMPTS")
+        ),
+        "Long decisions and alerts under way at one time": str(constant("lib/scratch.h", "HB_SCRATCHES")),
+        "Capabilities by number": str(constant("abi.h", "HB_CAPS")),
+        "Alerts that wait for Hauberk in the kernel": mebibytes(engine.VIOLATION_RING),
+        "Logs of permitted accesses that wait": mebibytes(engine.EVENT_RING),
+        "Length of a path in an alert": f"{constant('lib/scratch.h', 'HB_PATH')} bytes",
+        "Alerts that are kept while the file cannot be written": mebibytes(jsonlines.MEMORY_BYTES),
+        "Waiting for a slow reader at the end": f"{jsonlines.PATIENCE_SECONDS:.0f} s",
+    }
+
+
+def test_the_tables_name_every_limit_with_its_number() -> None:
+    rows = {row[0]: row[1] for table in tables(PAGE) for row in table.rows}
+    assert rows == expected()
+
+
+def test_the_numbers_in_the_text_are_those_of_the_code() -> None:
+    text = PAGE.read_text()
+    assert f"at {fields.KUBEARMOR_PATH_CHARACTERS} characters" in text
+    assert f"at most {rootfs._MAX_LINKS} links" in text
+    assert f"Linux has {len(fields.CAPABILITIES)}" in text
+    assert SPECIAL_NAMES[UNKNOWN] in text
+    walk = (ROOT / "hauberk" / "bpf" / "lib" / "walk.h").read_text()
+    parts = len(re.findall(r"^\tCLIMB\(", walk, re.MULTILINE)) - 1
+    assert f"{parts} parts of a path, {constant('lib/walk.h', 'FAST_NAME') - 1} bytes in each" in text
