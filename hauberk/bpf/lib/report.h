@@ -3,6 +3,7 @@
 #ifndef HAUBERK_REPORT_H
 #define HAUBERK_REPORT_H
 
+#include "arguments.h"
 #include "slow_walk.h"
 
 /* An access, as a hook sees it. */
@@ -137,7 +138,7 @@ static __always_inline int write_record(struct hb_access *x, u32 slot)
 	n = bpf_probe_read_kernel_str(&s->out[s->walk.out & (HB_OUT - 1)], 16, task->comm);
 	e->length[HB_STR_COMM] = n > 1 ? n - 1 : 0;
 	s->walk.out += e->length[HB_STR_COMM];
-	e->length[HB_STR_ARGS] = 0;
+	e->length[HB_STR_ARGS] = write_arguments(x->mm, x->arguments, x->detail[0], slot);
 	return 0;
 }
 
