@@ -120,7 +120,7 @@ class Translator:
             extras.Parent = escape(record.parent)
             event.ProcessName = event.Resource = escape(record.object)
             if record.args:
-                event.Resource = _command(event.Resource, record.args, extras)
+                event.Resource = _command(event.Resource, record.args, record.detail[0], extras)
         else:
             event.ProcessName = exe
             event.ParentProcessName = escape(record.parent)
@@ -207,12 +207,14 @@ def _name_rule(alert: Alert, extras: Extras, rule: Rule) -> None:
     extras.PolicyNamespace = encodable(rule.policy.namespace)
 
 
-def _command(path: str, args: bytes, extras: Extras) -> str:
-    """The path and what follows argument 0; all arguments, each ended by a NUL, go to `extras` one by one."""
+def _command(path: str, args: bytes, count: int, extras: Extras) -> str:
+    """The path and what follows argument 0; the arguments, each ended by a NUL, go to `extras` one by one.
+
+    `count` is how many there were: those beyond what a record carries are not there.
+    """
     words = args.split(b"\0")
-    if words[-1]:
-        extras.ArgsTruncated = True
-    else:
+    extras.ArgsTruncated = bool(words[-1]) or len(words) - 1 < count
+    if not words[-1]:
         words.pop()
     arguments = extras.Args = tuple(map(escape, words))
     command = [path, *arguments[1:]]

@@ -115,3 +115,16 @@ def test_an_identity_with_lone_surrogates_is_still_json():
     made.add_workload(POD, WorkloadIdentity(pod_name="a\udcff", labels={"k": "\udc80"}))
     event = parse_event(msgspec.json.encode(made.translate(access())))
     assert event.PodName == "a\\udcff"
+
+
+def test_arguments_that_did_not_fit_are_said_to_be_missing():
+    record = access(
+        section=Section.PROCESS,
+        call=Call.EXEC,
+        object=b"/usr/bin/sleep",
+        args=b"sleep\x001\x00",
+        detail=(3, 0, 0, 0),
+    )
+    event = translator().translate(record)
+    assert event.Hauberk.ArgsTruncated
+    assert event.Resource == "/usr/bin/sleep 1 ..."
