@@ -39,7 +39,24 @@ int BPF_PROG(bprm_committing_creds, struct linux_binprm *bprm)
 	return 0;
 }
 
-static __always_inline int map_executable(struct file *file, u32 call, u32 prot)
+/*
+ * What overlayfs maps is the file of one of its layers, opened by the kernel itself; since 6.7 (commit def3ae83da02, "fs:
+ * store real path instead of fake path in backing file f_path") the path that the user opened is only found behind it.
+ */
+struct backing_file {
+	struct path user_path;
+} __attribute__((preserve_access_index));
+
+static __always_inline const struct path *user_path(struct file *file)
+{
+	struct backing_file *backing = (void *)file;
+
+	if (!(file->f_mode & FMODE_NOACCOUNT) || !bpf_core_field_exists(backing->user_path))
+		return NULL;
+	return (void *)((u64)file + bpf_core_field_offset(backing->user_path));
+}
+
+static __always_inline int map_executable(struct file *file, const struct path *path, u32 call, u32 prot)
 {
 	struct hb_access x = { .operations = 1u << HB_MAP, .section = HB_PROCESS, .call = call };
 	struct hb_view v;
@@ -49,11 +66,17 @@ static __always_inline int map_executable(struct file *file, u32 call, u32 prot)
 	begin(&v, &x);
 	if (BPF_CORE_READ_BITFIELD(bpf_get_current_task_btf(), in_execve))
 		return 0;
-	x.dentry = (u64)file->f_path.dentry;
-	x.mnt = (u64)file->f_path.mnt;
 	x.owner = file->f_inode->i_uid.val;
 	x.detail[0] = prot;
-	judge(&v, &x, file->f_path.dentry, true);
+	if (path) {
+		x.dentry = (u64)BPF_CORE_READ(path, dentry);
+		x.mnt = (u64)BPF_CORE_READ(path, mnt);
+		judge_slowly(&x, true);
+	} else {
+		x.dentry = (u64)file->f_path.dentry;
+		x.mnt = (u64)file->f_path.mnt;
+		judge(&v, &x, file->f_path.dentry, true);
+	}
 	return conclude(&v, &x);
 }
 
@@ -62,7 +85,7 @@ int BPF_PROG(mmap_file, struct file *file, unsigned long reqprot, unsigned long 
 {
 	if (!file || !(prot & PROT_EXEC))
 		return 0;
-	return map_executable(file, HB_CALL_MMAP, prot);
+	return map_executable(file, NULL, HB_CALL_MMAP, prot);
 }
 
 SEC("lsm/file_mprotect")
@@ -70,5 +93,5 @@ int BPF_PROG(file_mprotect, struct vm_area_struct *vma, unsigned long reqprot, u
 {
 	if (!vma->vm_file || !(prot & PROT_EXEC) || (vma->vm_flags & VM_EXEC))
 		return 0;
-	return map_executable(vma->vm_file, HB_CALL_MPROTECT, prot);
+	return map_executable(vma->vm_file, user_path(vma->vm_file), HB_CALL_MPROTECT, prot);
 }
