@@ -70,6 +70,19 @@ class TableBuilder:
             self._rows[key] = row
         return self._rows[key]
 
+    def add_rows_without_edges(self, accepts: Sequence[int]) -> int:
+        """Add such rows, with the default 0, side by side; returns the first one's offset. Equal ones are not
+        shared."""
+        words = array("I", bytes(SLOT * len(accepts)))
+        words[::2] = array("I", accepts)
+        if accepts:
+            _check_accept(min(map((1).__and__, accepts)))
+        if sys.byteorder == "big":
+            words.byteswap()
+        first = self.add_block(words.tobytes())
+        self._look(len(self._words) // 2 - 1 + MAX_BYTE)
+        return first
+
     def add_automaton(self, automaton: Automaton, accept_words: Callable[[int], int] | Sequence[int]) -> int:
         """Add all states and return the reference to the start. `accept_words` gives the accept word of
         each state.

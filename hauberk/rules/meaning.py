@@ -70,6 +70,12 @@ class _Patterns:
             self.rules.append([])
         return number
 
+    def lone_rules(self, accept_sets: Iterable[frozenset[int]], markers: Iterable[int] = ()) -> list[int]:
+        alone = [rules[0] if len(rules) == 1 else NONE for rules in self.rules]
+        for marker in markers:
+            alone[marker] = NONE
+        return [alone[next(iter(accepted))] if len(accepted) == 1 else NONE for accepted in accept_sets]
+
     def rules_of(self, accepted: frozenset[int]) -> frozenset[int]:
         return frozenset(rule for number in accepted for rule in self.rules[number])
 
@@ -144,6 +150,15 @@ class Meaning:
         rules = self._exec_patterns.rules_of(accepted)
         return rules if self._library_markers.isdisjoint(accepted) else rules | {LIBRARY}
 
+    def lone_file_rules(self) -> list[int]:
+        """For each accept of `file` the one rule that matches there; NONE if it is none or several."""
+        return self._file_patterns.lone_rules(self.file.accept_sets)
+
+    def lone_exec_rules(self) -> list[int]:
+        """The same for `exec`; NONE as well for a source, a loader, and in a library directory."""
+        markers = (*self._program_markers, *self._loader_markers, *self._library_markers)
+        return self._exec_patterns.lone_rules(self.exec.accept_sets, markers)
+
     def socket_rules(self, kind: int) -> frozenset[int]:
         """The rules that match sockets of a kind (`sockets.socket_kind`)."""
         return frozenset(index for index, name in self._protocol_rules if protocol_matches(name, kind))
@@ -154,13 +169,13 @@ class Meaning:
 
     @cached_property
     def _protocol_rules(self) -> list[tuple[int, str]]:
-        return [(i, rule.target.name) for i, rule in enumerate(self.rules) if isinstance(rule.target, Protocol)]
+        rules = enumerate(self.rules)
+        return [(i, rule.target.name) for i, rule in rules if isinstance(rule.target, Protocol)]
 
     @cached_property
     def _capability_rules(self) -> list[tuple[int, int]]:
-        return [
-            (i, rule.target.number) for i, rule in enumerate(self.rules) if isinstance(rule.target, Capability)
-        ]
+        rules = enumerate(self.rules)
+        return [(i, rule.target.number) for i, rule in rules if isinstance(rule.target, Capability)]
 
     def matching(self, operation: Operation, path: bytes) -> frozenset[int]:
         """The rules that match a path, each of them tried: the definition of what the automata find."""

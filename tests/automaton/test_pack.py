@@ -194,6 +194,23 @@ def test_a_block_is_never_taken_for_a_row() -> None:
     assert image[block : block + 8] == struct.pack("<II", row, 4242)
 
 
+@pytest.mark.parametrize("base", [0, 64])
+def test_rows_without_edges_lie_side_by_side_and_lead_nowhere(base: int) -> None:
+    builder = TableBuilder(base)
+    accepts = list(range(1, 2001, 2))
+    first = builder.add_rows_without_edges(accepts)
+    last = builder.add_row(5, 8, {3: 16})
+    image = builder.image()
+    assert first > 0
+    for row, accept in zip(range(first, first + 8 * len(accepts), 8), accepts, strict=True):
+        assert struct.unpack_from("<II", image, row - base) == (accept, 0)
+        for symbol in range(1, 256):
+            assert struct.unpack_from("<I", image, row - base + 8 * symbol)[0] != row
+    assert struct.unpack_from("<II", image, last - base + 24) == (last, 16)
+    assert builder.add_rows_without_edges([]) > 0
+    assert len(builder.image()) >= len(image)
+
+
 def test_the_image_may_be_taken_before_more_is_added() -> None:
     builder = TableBuilder(0)
     row = builder.add_row(1, 0, {1: 8})
@@ -208,6 +225,8 @@ def test_an_accept_word_without_bit_0_is_refused() -> None:
     automaton = compile_patterns([Exact(b"/a")])
     with pytest.raises(ValueError, match="bit 0"):
         TableBuilder(0).add_row(2, 0, {})
+    with pytest.raises(ValueError, match="bit 0"):
+        TableBuilder(0).add_rows_without_edges([1, 2])
     with pytest.raises(ValueError, match="bit 0"):
         TableBuilder(0).add_automaton(automaton, [1] * (len(automaton) - 1) + [2])
     with pytest.raises(ValueError, match="each state"):

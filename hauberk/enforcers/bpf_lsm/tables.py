@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the meaning of a rule set to the bytes that the kernel programs walk.
 
-Every verdict comes from `Meaning.outcome`, asked once for each set of rules that can match together, each class of
-subject that these rules tell apart and each condition that they look at. What comes out is a *decision* per automaton
-accept: a row of the packed table, keyed by the subject's class, whose values are cells of verdict words. The formats are
-described in `hauberk/bpf/abi.h` and `hauberk/bpf/lib/automaton.h`.
+Every verdict comes from `Meaning.outcome`, asked once for each set of rules that can match together, each
+class of subject that these rules tell apart and each condition that they look at. What comes out is a
+*decision* per automaton accept: a row of the packed table, keyed by the subject's class, whose values are
+cells of verdict words. The formats are described in `hauberk/bpf/abi.h` and `hauberk/bpf/lib/automaton.h`.
 """
 
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import or_
+from typing import NamedTuple, TypeAlias
 
-from hauberk.automaton.dfa import Automaton
 from hauberk.automaton.pack import TableBuilder
 from hauberk.enforcers.bpf_lsm import abi
 from hauberk.enforcers.bpf_lsm.abi import TableFlag
@@ -20,6 +21,10 @@ from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import NONE, Operation, Section, Verdict
 from hauberk.rules.sockets import socket_kind
 from hauberk.workloads.mounts import Mount
+
+_Operations: TypeAlias = tuple[Operation, ...]
+_FILE: _Operations = (Operation.READ, Operation.WRITE)
+_EXEC: _Operations = (Operation.EXEC, Operation.MAP)
 
 _SILENT = int(Verdict.PERMIT) << 30 | NONE
 _SEE = {
@@ -54,13 +59,15 @@ class Table:
 
 @dataclass(slots=True)
 class _Decision:
-    """A row to be: the class of programs at this path, and for each subject class a cell's place or a further row."""
+    """A row to be: the class of programs at this path, and for each subject class a cell's place or a further
+    row."""
 
     program: int
     values: dict[int, "tuple[int, int] | dict[int, tuple[int, int]]"] = field(default_factory=dict)
 
 
-_NOTHING = (-1, 0)
+_SILENCE = -1
+_NOTHING = (_SILENCE, 0)
 
 
 class _Cells:
@@ -71,12 +78,29 @@ class _Cells:
         self._places: dict[bytes, int] = {}
 
     def add(self, words: Sequence[int]) -> int:
-        packed = struct.pack(f"<{len(words)}I", *words)
-        place = self._places.get(packed)
-        if place is None:
-            place = self._places[packed] = len(self.data)
-            self.data += packed + bytes(-len(packed) % 8)
+        return self.add_packed(_packed(words))
+
+    def add_packed(self, packed: bytes) -> int:
+        place = self._places.setdefault(packed, len(self.data))
+        if place == len(self.data):
+            self.data += packed
         return place
+
+
+def _packed(words: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(words) + len(words) % 2}I", *words, *((0,) * (len(words) % 2)))
+
+
+class _Template(NamedTuple):
+    """The cell of any rule of one shape where it is alone, as numbers of `size` bytes: `fixed`, and `own` for
+    the places of the rule's number."""
+
+    fixed: int
+    own: int
+    size: int
+
+    def of(self, rule: int) -> bytes:
+        return (self.fixed + rule * self.own).to_bytes(self.size, "little")
 
 
 class TableCompiler:
@@ -87,27 +111,24 @@ class TableCompiler:
         self._builder = TableBuilder(base)
         self._base = base
         self._cells = _Cells()
-        self._alone: dict[tuple[int, tuple[Operation, ...]], list[tuple[int, bool]]] = {}
+        self._templates: dict[tuple[int, _Operations], _Template | None] = {}
         self._flags = TableFlag(0)
 
     def compile(self, mounts: Sequence[Mount], visible: Iterable[Section] = ()) -> Table:
-        """The table for a workload that sees `mounts`; accesses in `visible` sections are reported when permitted too.
+        """The table for a workload that sees `mounts`. Accesses in `visible` sections are reported when
+        permitted too.
 
         Raises StateLimitError or ImageTooLargeError if the rules are too many.
         """
         meaning = self._meaning
-        file = [
-            self._decide(meaning.file_rules(accept), 0, (Operation.READ, Operation.WRITE))
-            for accept in range(len(meaning.file.accept_sets))
-        ]
-        exec_ = [
-            self._decide(
-                meaning.exec_rules(accept),
-                meaning.class_of_exec_accept(accept),
-                (Operation.EXEC, Operation.MAP),
-            )
-            for accept in range(len(meaning.exec.accept_sets))
-        ]
+        file = self._decide_paths(
+            meaning.lone_file_rules(), _FILE, lambda accept: (meaning.file_rules(accept), 0)
+        )
+        exec_ = self._decide_paths(
+            meaning.lone_exec_rules(),
+            _EXEC,
+            lambda accept: (meaning.exec_rules(accept), meaning.class_of_exec_accept(accept)),
+        )
         network = [
             self._decide(meaning.socket_rules(kind), 0, (Operation.NETWORK,)) if kind else _Decision(0)
             for kind in map(_kind_of_row, range(abi.SOCKET_KINDS))
@@ -122,7 +143,10 @@ class TableCompiler:
             (network, TableFlag.NETWORK),
             (capabilities, TableFlag.CAPABILITIES),
         ):
-            if any(decision.values for decision in decisions):
+            if any(
+                decision != _SILENCE if isinstance(decision, int) else decision.values
+                for decision in decisions
+            ):
                 self._flags |= flag
         for section in visible:
             self._flags |= TableFlag.SEE | _SEE[section]
@@ -133,18 +157,58 @@ class TableCompiler:
             self._flags |= TableFlag.OWN
         return self._pack(file, exec_, network, capabilities, mounts)
 
-    def _decide(self, matching: frozenset[int], program: int, operations: tuple[Operation, ...]) -> _Decision:
-        """What the rules `matching` say to each class of subject. Classes that hear the same as class 0 are left out."""
+    def _decide_paths(
+        self, lone: Sequence[int], operations: _Operations, what: Callable[[int], tuple[frozenset[int], int]]
+    ) -> list[_Decision | int]:
+        """What each accept comes to: a decision, or the place of a cell that holds for every subject.
+
+        `lone` has for each accept the rule that alone matches, as at nearly every path of a large rule set;
+        what that leads to depends on the rule's shape only, but for the rule's own number. `what` gives the
+        rules that match at any other accept, and the class of programs there.
+        """
+        found: list[_Decision | int] = []
+        for accept, rule in enumerate(lone):
+            template = self._template(rule, operations) if rule != NONE else None
+            if template is None:
+                found.append(self._decide(*what(accept), operations))
+            else:
+                found.append(self._cells.add_packed(template.of(rule)) if template.size else _SILENCE)
+        return found
+
+    def _template(self, rule: int, operations: _Operations) -> _Template | None:
+        """The template for rules of this one's shape, empty if they say nothing; None if that is no single
+        cell."""
+        key = self._meaning.shape(rule), operations
+        if key not in self._templates:
+            self._templates[key] = self._make_template(rule, operations)
+        return self._templates[key]
+
+    def _make_template(self, rule: int, operations: _Operations) -> _Template | None:
+        meaning, matching = self._meaning, frozenset({rule})
+        classes, replaced = self._relevant(matching, operations)
+        if classes or replaced or meaning.conditional(matching):
+            return None
+        words = self._words(matching, operations, 0, 0, False)
+        if all(word == _SILENT for word in words):
+            return _Template(0, 0, 0)
+        own = [word & NONE == rule for word in words]
+        fixed = _packed([word & ~NONE if mine else word for word, mine in zip(words, own, strict=True)])
+        return _Template(int.from_bytes(fixed, "little"), int.from_bytes(_packed(own), "little"), len(fixed))
+
+    def _relevant(
+        self, matching: frozenset[int], operations: _Operations
+    ) -> tuple[frozenset[int], frozenset[int]]:
+        """The classes of programs, and of replaced ones, that may hear something else than class 0."""
         meaning = self._meaning
-        decision = _Decision(program)
         classes = frozenset().union(*(meaning.relevant_classes(matching, each) for each in operations)) - {0}
-        replaced = meaning.relevant_replaced(matching) if Operation.EXEC in operations else frozenset()
-        conditional = meaning.conditional(matching)
-        if len(matching) == 1 and not (classes or replaced or conditional):
-            words = self._words_alone(next(iter(matching)), operations)
-            if words is not None:
-                decision.values[0] = self._cells.add(words), 0
-            return decision
+        return classes, meaning.relevant_replaced(matching) if Operation.EXEC in operations else frozenset()
+
+    def _decide(self, matching: frozenset[int], program: int, operations: _Operations) -> _Decision:
+        """What the rules `matching` say to each class of subject. Classes that hear the same as class 0 are
+        left out."""
+        decision = _Decision(program)
+        classes, replaced = self._relevant(matching, operations)
+        conditional = self._meaning.conditional(matching)
 
         def cell(class_: int, replaced_class: int) -> tuple[int, int]:
             words = self._words(matching, operations, class_, replaced_class, conditional)
@@ -168,7 +232,7 @@ class TableCompiler:
     def _words(
         self,
         matching: frozenset[int],
-        operations: tuple[Operation, ...],
+        operations: _Operations,
         class_: int,
         replaced: int,
         conditional: bool,
@@ -184,30 +248,12 @@ class TableCompiler:
                         found.append(int(outcome.verdict) << 30 | outcome.rule)
         return found
 
-    def _words_alone(self, rule: int, operations: tuple[Operation, ...]) -> list[int] | None:
-        """The same where one rule without conditions is all that matches, as nearly everywhere in a large rule set.
-
-        What it leads to depends on the rule's shape only. None if that is nothing.
-        """
-        if rule >= len(self._meaning.rules):
-            words = self._words(frozenset({rule}), operations, 0, 0, False)
-            return None if all(word == _SILENT for word in words) else words
-        key = self._meaning.shape(rule), operations
-        if key not in self._alone:
-            words = self._words(frozenset({rule}), operations, 0, 0, False)
-            own = [word & NONE == rule for word in words]
-            self._alone[key] = [(word & ~NONE if mine else word, mine) for word, mine in zip(words, own, strict=True)]
-        template = self._alone[key]
-        if all(word == _SILENT for word, _ in template):
-            return None
-        return [word | rule if mine else word for word, mine in template]
-
     def _pack(
         self,
-        file: list[_Decision],
-        exec_: list[_Decision],
-        network: list[_Decision],
-        capabilities: list[_Decision],
+        file: Sequence[_Decision | int],
+        exec_: Sequence[_Decision | int],
+        network: Sequence[_Decision],
+        capabilities: Sequence[_Decision],
         mounts: Sequence[Mount],
     ) -> Table:
         meaning, builder = self._meaning, self._builder
@@ -227,43 +273,42 @@ class TableCompiler:
             edges = {class_: encoded(value) for class_, value in decision.values.items() if class_}
             return builder.add_row(usual, decision.program, edges) | 1
 
-        file_rows = [row(decision) for decision in file]
-        exec_rows = [row(decision) for decision in exec_]
+        places = sorted({place for place in (*file, *exec_) if isinstance(place, int) and place != _SILENCE})
+        first = builder.add_rows_without_edges([cells + place | 1 for place in places])
+        leaf = {place: first + 8 * number | 1 for number, place in enumerate(places)}
+        leaf[_SILENCE] = 1
+
+        file_rows = [leaf[each] if isinstance(each, int) else row(each) for each in file]
+        exec_rows = [leaf[each] if isinstance(each, int) else row(each) for each in exec_]
         network_rows = [row(decision) for decision in network]
         capability_rows = [row(decision) for decision in capabilities]
-        blocked = [abi.ACCEPT_BLOCKED * meaning.blocks(a) for a in range(len(exec_rows))]
-        if any(blocked):
-            self._flags |= TableFlag.BLOCKS
-        below = meaning.blocks_below
-        accept_of_file, accept_of_exec = meaning.file.accept_id, meaning.exec.accept_id
-
-        def exec_word(state: int) -> int:
-            accept = accept_of_exec(state)
-            return exec_rows[accept] | blocked[accept] | abi.ACCEPT_BELOW * below[state]
-
-        file_start = self._add(meaning.file, lambda state: file_rows[accept_of_file(state)])
-        exec_start = self._add(meaning.exec, exec_word)
+        for accept in range(len(exec_rows)):
+            if meaning.blocks(accept):
+                exec_rows[accept] |= abi.ACCEPT_BLOCKED
+                self._flags |= TableFlag.BLOCKS
+        file_words = array("I", map(file_rows.__getitem__, meaning.file.tables.accept))
+        below = meaning.blocks_below.translate(bytes((0, abi.ACCEPT_BELOW)) + bytes(254))
+        exec_words = array("I", map(or_, map(exec_rows.__getitem__, meaning.exec.tables.accept), below))
+        file_start = builder.add_automaton(meaning.file, file_words)
+        exec_start = builder.add_automaton(meaning.exec, exec_words)
         offsets = [
-            builder.add_block(struct.pack(f"<{len(rows)}I", *rows)) for rows in (network_rows, capability_rows)
+            builder.add_block(struct.pack(f"<{len(rows)}I", *rows))
+            for rows in (network_rows, capability_rows)
         ]
         names = sorted({mount.path for mount in mounts if mount.path})
         prefixes = {name: builder.add_block(struct.pack("<I", len(name)) + name) for name in names}
-        image = builder.image()
+        room = builder.add_block(bytes(abi.TABLE_ALIGNMENT + abi.TABLE.size))
+        offset = -(-room // abi.TABLE_ALIGNMENT) * abi.TABLE_ALIGNMENT
+        image = bytearray(builder.image())
+        head = abi.TABLE.pack(self._flags, _plain_root(mounts), file_start, exec_start, *offsets)
+        image[offset - self._base : offset - self._base + len(head)] = head
         states = {b"": (file_start, exec_start)}
         for name in names:
             states[name] = (self._walk(image, file_start, name), self._walk(image, exec_start, name))
-        head = abi.TABLE.pack(self._flags, _plain_root(mounts), file_start, exec_start, *offsets)
-        room = builder.add_block(bytes(abi.TABLE_ALIGNMENT + len(head)))
-        offset = -(-room // abi.TABLE_ALIGNMENT) * abi.TABLE_ALIGNMENT
-        finished = bytearray(builder.image())
-        finished[offset - self._base : offset - self._base + len(head)] = head
         entries = _mount_entries(offset, mounts, states, prefixes)
-        return Table(self._base, bytes(finished), offset, tuple(entries), self._flags)
+        return Table(self._base, bytes(image), offset, tuple(entries), self._flags)
 
-    def _add(self, automaton: Automaton, word: Callable[[int], int]) -> int:
-        return self._builder.add_automaton(automaton, array("I", map(word, range(len(automaton)))))
-
-    def _walk(self, image: bytes, state: int, path: bytes) -> int:
+    def _walk(self, image: bytearray, state: int, path: bytes) -> int:
         """The reference to the state after `path`, as the kernel would find it."""
         for byte in path:
             if state & 1:
@@ -299,7 +344,8 @@ def _mount_entries(
     states: Mapping[bytes, tuple[int, int]],
     prefixes: Mapping[bytes, int],
 ) -> Iterable[tuple[bytes, bytes]]:
-    """Keys and values for the `mounts` map: one for each superblock, and one for each directory of it that is mounted."""
+    """Keys and values for the `mounts` map: one for each superblock, and one for each directory of it that is
+    mounted."""
     places: dict[int, dict[int, list[bytes]]] = {}
     for mount in mounts:
         paths = places.setdefault(mount.dev, {}).setdefault(0 if mount.whole else mount.inode, [])
@@ -311,7 +357,9 @@ def _mount_entries(
         for inode, paths in {0: [], **directories}.items():
             following = 0
             for position, path in reversed(list(enumerate(paths[: abi.MAX_NAMES + 1]))):
-                value = abi.MOUNT.pack(abi.MOUNT_ROOT | subtrees, *states[path], prefixes.get(path, 0), following)
+                value = abi.MOUNT.pack(
+                    abi.MOUNT_ROOT | subtrees, *states[path], prefixes.get(path, 0), following
+                )
                 if position:
                     chained += 1
                     following = chained
