@@ -143,7 +143,11 @@ class Session:
     def _pass_on(self, received: Received) -> None:
         if received.number == signal.SIGCHLD:
             self._stop_with_command()
-        elif received.sender is not None and not descends(received.sender, self._command.pid):
+        elif received.sender is None:
+            # Of a terminal that hangs up, only the leader of its session is told.
+            if received.number in (signal.SIGHUP, signal.SIGCONT) and os.getsid(0) == os.getpid():
+                self._command.send(received.number)
+        elif not descends(received.sender, self._command.pid):
             self._command.send(received.number)
 
     def _stop_with_command(self) -> None:

@@ -20,7 +20,7 @@ FAILED = 125
 _INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt, not an error
+class Interrupted(BaseException):
     """A signal asks to end; what was begun is to be undone first."""
 
     def __init__(self, number: int) -> None:

@@ -13,7 +13,7 @@ import click
 from hauberk.agent.plan import Outlook, Request, UnenforcedError
 from hauberk.agent.session import Ended, Session
 from hauberk.agent.status import ended_data, outlook_data, write_status
-from hauberk.cli.ending import FAILED, die_by, interruptible, say
+from hauberk.cli.ending import die_by, interruptible, say
 from hauberk.enforcers.bpf_lsm.engine import MAX_TASKS
 from hauberk.events.pipeline import Losses
 from hauberk.rules.model import Posture, Postures, Section
