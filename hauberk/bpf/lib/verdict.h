@@ -51,8 +51,9 @@ static __always_inline u32 weigh(struct hb_view *v, u32 accept, struct hb_access
 	cell = DECISION(value) + condition * 4ull + ((u64)fresh << (shift + 3));
 	if (x->operations & (1u << HB_EXEC | 1u << HB_READ))
 		word = half_at(v->a, cell);
+	/* Every Block that refuses a read refuses the write too: of two that refuse, the write knows the narrowest. */
 	if (x->operations & (1u << HB_MAP | 1u << HB_WRITE))
-		word = graver(word, half_at(v->a, cell + (4ull << shift)));
+		word = graver(half_at(v->a, cell + (4ull << shift)), word);
 	return word;
 }
 
