@@ -322,6 +322,7 @@ class Draw:
             place = pick.choice((parent, parent, pick.choice(above))) if recursive else parent
             place = self._as_written(world, place) if place else "/"
             return Written(section, form, place, action, recursive=recursive)
+        parent = self._as_written(world, parent)
         grand, _, middle = parent.rpartition("/")
         glob = pick.choice(
             (

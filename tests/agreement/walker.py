@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A compiled table, read as the kernel programs read it.
 
-This is `lib/automaton.h`, `lib/verdict.h` and the use that hooks make of them, in Python: the same loads from the
-same offsets. Naming is left out: paths are given.
+This is `lib/automaton.h`, `lib/verdict.h` and the use that hooks make of them, in Python: the same loads from
+the same offsets. Naming is left out: paths are given.
 """
 
 import struct

@@ -15,6 +15,10 @@ OWNERS = (0, 1000)
 FILES = ("f", "g", "fg", "x.conf")
 NEW = ("n", "new.conf")
 """Names that do not exist."""
+LONG = tuple(f"{size:x<{size}}" for size in (31, 32, 39, 40, 255))
+"""Names at the limits of what a dentry and a walk hold in one piece."""
+DEEP = "/data/ab/" + "/".join("123456789abc")
+"""More components than the fast walk takes."""
 VOID = "void"
 """An empty directory."""
 _DATA = ("/data", "/data/a", "/data/a/b", "/data/ab", "/opt/app", "/usr/lib")
@@ -52,12 +56,12 @@ class World:
     @cached_property
     def directories(self) -> tuple[bytes, ...]:
         """The directories with files in them."""
-        places = [self._place(path) for path in (*_DATA, *(() if self.merged else ("/lib",)))]
-        return tuple(places)
+        return tuple(self._place(path) for path in (*_DATA, DEEP, *(() if self.merged else ("/lib",))))
 
     @cached_property
     def files(self) -> tuple[bytes, ...]:
-        return tuple(d + b"/" + name.encode() for d in self.directories for name in FILES)
+        usual = tuple(d + b"/" + name.encode() for d in self.directories for name in FILES)
+        return (*usual, *(self._place(f"/data/{name}") for name in LONG))
 
     @cached_property
     def new(self) -> tuple[bytes, ...]:

@@ -5,7 +5,7 @@
 and sharing nothing with the loader and the normalisation.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from hauberk.automaton.patterns import Directory, Exact, Glob, Name
 from hauberk.policy.fields import CAPABILITIES
 from hauberk.rules.model import (
     Action,
+    Alias,
     Capability,
     PolicyId,
     Postures,
@@ -144,9 +145,17 @@ def _entry(entry: Written, inherited: Action) -> dict[str, Any]:
     return fields
 
 
-def rules(documents: Iterable[Document], world: World, postures: Postures) -> RuleSet:
+def rules(documents: Sequence[Document], world: World, postures: Postures) -> RuleSet:
     """What the policies have to come to, without lines and without the base set."""
     found: list[Rule] = []
+    aliases = [
+        Alias(written, real)
+        for document in documents
+        for entry in document.entries
+        for source in entry.sources
+        for written, real in [_programs(source.encode(), world)]
+        if written != real
+    ]
     for document in documents:
         index = 0
         places: dict[str, int] = {}
@@ -174,7 +183,7 @@ def rules(documents: Iterable[Document], world: World, postures: Postures) -> Ru
                     for target in element
                 ]
                 index += 1
-    return RuleSet.of(found, postures)
+    return RuleSet.of(found, postures, aliases)
 
 
 def bare(rule_set: RuleSet) -> list[Rule]:

@@ -20,7 +20,7 @@ from hauberk.events.record import Call, Record
 from hauberk.kernel.namespaces import enter_root
 from hauberk.rules.decide import FileObject, decide
 from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import SPECIAL_NAMES, Operation, Section, Verdict
+from hauberk.rules.model import SPECIAL_NAMES, Operation, Postures, RuleSet, Section, Verdict
 from hauberk.workloads.command import Command
 from tests.agreement.access import Access, Actor, Answer, error_of
 from tests.agreement.draw import way_of
@@ -259,6 +259,11 @@ BASELINE: dict[tuple[object, ...], int] = {}
 
 def _kind(access: Access) -> tuple[object, ...]:
     return access.verb, *access.numbers
+
+
+def nothing() -> Meaning:
+    """No rules at all."""
+    return Meaning(RuleSet.of((), Postures()))
 
 
 def learn(cast: Cast, accesses: Sequence[Access]) -> None:

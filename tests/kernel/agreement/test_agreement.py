@@ -6,40 +6,21 @@ HAUBERK_AGREEMENT_SEED and HAUBERK_AGREEMENT_SETS choose another run; a failure 
 """
 
 import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import Posture, Postures, RuleSet
 from hauberk.workloads.mounts import mounts_of
-from tests.agreement.access import CAPABILITIES, SOCKETS, USES, Access, Actor
 from tests.agreement.draw import COMBINATIONS, Draw
-from tests.kernel.agreement.stage import Cast, Stage, learn, stages
-from tests.kernel.arena import Arena
+from tests.kernel.agreement.stage import Cast, Stage
+from tests.kernel.arena import Arena, shell
 
 SEED = int(os.environ.get("HAUBERK_AGREEMENT_SEED", "20261"))
-SETS = int(os.environ.get("HAUBERK_AGREEMENT_SETS", "64"))
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> list[Stage]:
-    where = tmp_path_factory.mktemp("agreement")
-    program = where / "actor"
-    source = Path(__file__).with_name("actor.c")
-    subprocess.run(["cc", "-O1", "-static", "-s", "-o", program, source], check=True)
-    return stages(where, program)
+SETS = int(os.environ.get("HAUBERK_AGREEMENT_SETS", "56"))
 
 
 def test_the_kernel_and_decide_agree(
     arena: Arena, built: list[Stage], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nothing = Meaning(RuleSet.of((), Postures(*[Posture.ALLOW] * 3)))
-    with Cast(arena, built[0], nothing) as cast:
-        learn(cast, [Access(Actor(), "socket", numbers=numbers) for numbers in SOCKETS])
-        learn(cast, [Access(Actor(), verb, numbers=numbers) for verb, numbers in USES.items()])
-        learn(cast, [Access(Actor(), "capability", numbers=(number,)) for number in CAPABILITIES])
     draw = Draw(SEED, [stage.world for stage in built])
     wrong: list[str] = []
     execs = 0
@@ -58,7 +39,7 @@ def test_the_kernel_and_decide_agree(
         )
     assert not wrong, f"HAUBERK_AGREEMENT_SEED={SEED}: {len(wrong)} sets disagree\n" + "\n\n".join(wrong[:6])
     assert arena.engine.counters() == dict.fromkeys(arena.engine.counters(), 0)
-    if SETS >= 64:
+    if SETS >= 56:
         assert tally.pairs >= 2000
         assert tally.by_rule * 2 >= tally.pairs
         assert tally.merged[True] * 2 == tally.pairs
@@ -72,3 +53,26 @@ def test_half_of_the_worlds_are_named_by_the_fast_walk(built: list[Stage]) -> No
     assert root.whole
     assert sum(mount.dev == root.dev for mount in mounts) == 1
     assert sum(not stage.is_root for stage in built) * 2 == len(built)
+
+
+NESTED = """
+apiVersion: security.kubearmor.com/v1
+kind: KubeArmorPolicy
+metadata: {name: nested, namespace: default}
+spec:
+  selector: {}
+  file:
+    matchDirectories:
+    - dir: /hauberk-split/data/
+      recursive: true
+    matchPaths:
+    - path: /hauberk-split/data/f
+      readOnly: true
+  action: Block
+"""
+
+
+def test_an_open_to_read_and_write_names_the_narrowest_rule(arena: Arena, built: list[Stage]) -> None:
+    ran = arena.run(NESTED, shell("exec 3<>/hauberk-split/data/f"))
+    (record,) = ran.refused()
+    assert ran.meaning.rules[record.rule].where == "spec.file.matchPaths[0]"
