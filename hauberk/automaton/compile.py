@@ -284,23 +284,40 @@ class _Compiler:
     def chain(self, place: Place, text: bytes, edge: int) -> tuple[Place, int]:
         """Append nodes with one child each, by the bytes of `text`, the first at `place`. `edge` leads to
         the first; returns the last child's place, and the edge that leads to it."""
-        t = self.tables
-        for at, byte in enumerate(text):
-            self.places.know(place)
-            if place.absorbing:
-                return place, self.tail(place, text[at:], None, edge)
-            link = place.links.get(byte) or self.link(place, byte)
-            state = self.new_state(place.accept)
-            self.enter(edge, state)
-            t.default[state] = link.default
-            t.first[state] = len(t.symbols)
-            t.count[state] = len(link.symbols)
-            edge = len(t.symbols) + link.hole
-            t.symbols += link.symbols
-            t.targets.extend(link.targets)
-            place = link.place
         self.places.know(place)
+        links: list[Link] = []
+        for byte in text:
+            if place.absorbing:
+                break
+            link = place.links.get(byte) or self.link(place, byte)
+            links.append(link)
+            place = link.place
+        if links:
+            edge = self.follow(links, edge)
+        if len(links) < len(text):
+            edge = self.tail(place, text[len(links) :], None, edge)
         return place, edge
+
+    def follow(self, links: list[Link], edge: int) -> int:
+        """Append a node for each of `links`. `edge` leads to the first; returns the edge out of the last."""
+        t = self.tables
+        state, first = len(t.default), len(t.symbols)
+        if state + len(links) > self.limit:
+            raise TooManyStatesError(self.limit)
+        self.enter(edge, state)
+        targets: list[int] = []
+        for link in links:
+            t.first.append(first + len(targets))
+            edge = len(targets) + link.hole
+            targets += link.targets
+            state += 1
+            targets[edge] = state
+        t.default.extend([link.default for link in links])
+        t.count += bytes([len(link.symbols) for link in links])
+        t.accept.extend([link.accept for link in links])
+        t.symbols += b"".join([link.symbols for link in links])
+        t.targets.extend(targets)
+        return first + edge
 
     def link(self, place: Place, byte: int) -> Link:
         """See Link; kept, because the same few places recur all along the trie."""
@@ -310,7 +327,9 @@ class _Compiler:
         assert default is not None
         symbols = bytes(sorted(moves))
         targets = [0 if (to := moves[c]) is None else self.refer(to) for c in symbols]
-        made = Link(self.refer(default), symbols, targets, symbols.index(byte), place.step(byte))
+        after = place.step(byte)
+        self.places.know(after)
+        made = Link(place.accept, self.refer(default), symbols, targets, symbols.index(byte), after)
         place.links[byte] = made
         return made
 

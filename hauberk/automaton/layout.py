@@ -105,9 +105,9 @@ class Layout:
         loose = bytearray(b"\1") * len(accepts)
         for state, length in t.chains:
             loose[state : state + length] = bytes(length)
-        end = len(words) // 2
-        room = end - MAX_BYTE
-        gaps = Gaps(end)
+        room = len(words) // 2 - MAX_BYTE
+        gaps = Gaps(len(words) // 2)
+        base, text, all_targets = self.base, bytes(t.symbols), t.targets
         # By symbols; to look a mask up is much cheaper than to make it anew.
         masks: dict[bytes, int] = {}
         for state in compress(range(len(loose)), loose):
@@ -115,22 +115,22 @@ class Layout:
                 continue
             first = t.first[state]
             last = first + t.count[state]
-            symbols = bytes(t.symbols[first:last])
+            symbols = text[first:last]
             mask = masks.get(symbols) or masks.setdefault(symbols, row_mask(symbols))
             slot = gaps.place(symbols, mask)
             if slot >= room:
                 words.frombytes(bytes(SLOT * _GROWTH))
                 room = len(words) // 2 - MAX_BYTE
-            references[state] = reference = self.base + SLOT * slot
+            references[state] = reference = base + SLOT * slot
             slot += slot
             words[slot] = accepts[state]
             words[slot + 1] = 1 + t.default[state]
-            for symbol, target in zip(symbols, t.targets[first:last], strict=True):
+            for symbol in symbols:
                 edge = slot + symbol + symbol
                 words[edge] = reference
-                words[edge + 1] = 1 + target
-            end = max(end, slot // 2 + mask.bit_length())
-        del words[2 * end :]
+                words[edge + 1] = 1 + all_targets[first]
+                first += 1
+        del words[2 * (gaps.floor + gaps.taken.bit_length()) :]
 
     def place_chains(self) -> None:
         batch: list[tuple[int, int]] = []

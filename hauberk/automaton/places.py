@@ -48,8 +48,10 @@ class Place:
 
 @dataclass(slots=True)
 class Link:
-    """The row of a trie node with one child, which is at `place`: the child's state goes to targets[hole]."""
+    """The row of a trie node with one child, which is at `place`, known: the child's state goes to
+    targets[hole]."""
 
+    accept: int
     default: int
     symbols: bytes
     targets: list[int]
