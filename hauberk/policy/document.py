@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias, cast
 
+import msgspec
 import yaml
 
 from hauberk.errors import HauberkError
@@ -43,8 +43,7 @@ class DocumentError(HauberkError):
         self.column = column
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True, gc=False):
     """A single value: what it means, and the text it was written as."""
 
     value: Value
@@ -53,8 +52,7 @@ class Scalar:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True, gc=False):
     """A list."""
 
     items: list[Node]
@@ -62,8 +60,7 @@ class Sequence:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A value of a mapping, with the place of its key."""
 
     value: Node
@@ -71,8 +68,7 @@ class Entry:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True, gc=False):
     """A mapping, in the order in which it was written."""
 
     entries: dict[str, Entry]
@@ -136,13 +132,9 @@ def read_documents(data: bytes, complain: Complain, budget: Budget) -> Iterator[
         data = data[3:]
     decode(data)
     builder = _Builder(complain, budget)
-    documents = 0
+    parser = yaml.CSafeLoader(data)
     try:
-        for event in yaml.parse(data, Loader=yaml.CSafeLoader):
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > MAX_DOCUMENTS:
-                    raise _at(event, f"the file has more than {MAX_DOCUMENTS} documents", "split it")
+        while (event := parser.get_event()) is not None:
             root = builder.take(event)
             if root is not None and not (isinstance(root, Scalar) and root.value is None):
                 yield root
@@ -150,6 +142,8 @@ def read_documents(data: bytes, complain: Complain, budget: Budget) -> Iterator[
         raise _syntax_error(error, data) from None
     except yaml.YAMLError as error:
         raise DocumentError(1, 1, f"not valid YAML: {shorten(str(error), 200)}") from None
+    finally:
+        budget.left -= builder.count
 
 
 def _at(event: yaml.Event, message: str, hint: str = "") -> DocumentError:
@@ -205,14 +199,13 @@ class _Open:
         self.anchor: str | None = event.anchor
         self.before = before
         self.height = 1
-        self.items: list[Node] | None = [] if isinstance(event, yaml.SequenceStartEvent) else None
+        self.items: list[Node] | None = [] if type(event) is yaml.SequenceStartEvent else None
         self.entries: dict[str, Entry] = {}
         self.key: _Key | None = None
-        self.merges: list[Mapping] = []
+        self.merges: list[Mapping] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(msgspec.Struct, frozen=True, gc=False):
     """A key that waits for its value; without a name its value is read and dropped."""
 
     name: str | None
@@ -221,55 +214,61 @@ class _Key:
     merge: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchored:
+class _Anchored(msgspec.Struct, frozen=True, gc=False):
     node: Node
     size: int
     height: int
 
 
 class _Builder:
-    """Puts the events of a file together, one document after the other."""
+    """Puts the events of a file together, one document after the other.
+
+    What every value goes through is written for speed: there may be very many.
+    """
 
     def __init__(self, complain: Complain, budget: Budget) -> None:
         self.complain = complain
         self.budget = budget
         self.count = 0
-        self.written = 0
+        self.most = min(MAX_NODES, budget.left)
+        self.aliased = 0
+        self.documents = 0
         self.stack: list[_Open] = []
         self.anchors: dict[str, _Anchored | None] = {}
 
     def take(self, event: yaml.Event) -> Node | None:
         """Take one event; returns the document's root when that is complete."""
-        if isinstance(event, yaml.ScalarEvent):
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
             self._spend(1, event)
-            return self._scalar(event)
-        if isinstance(event, yaml.CollectionStartEvent):
+            return self._scalar(cast(yaml.ScalarEvent, event))
+        if kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             self._spend(1, event)
-            self._open(event)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            return self._close(event)
-        elif isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
+            self._open(cast(yaml.CollectionStartEvent, event))
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            return self._close()
+        elif kind is yaml.AliasEvent:
+            return self._alias(cast(yaml.AliasEvent, event))
+        elif kind is yaml.DocumentStartEvent:
+            self.documents += 1
+            if self.documents > MAX_DOCUMENTS:
+                raise _at(event, f"the file has more than {MAX_DOCUMENTS} documents", "split it")
             self.anchors.clear()
         return None
 
     def _spend(self, size: int, event: yaml.Event) -> None:
         self.count += size
-        self.budget.left -= size
-        if not isinstance(event, yaml.AliasEvent):
-            self.written += 1
-        if self.count > MAX_NODES:
-            if self.written <= MAX_NODES // 2:
-                raise _at(
-                    event, f"the aliases of this file stand for more than {MAX_NODES} values", "use fewer"
-                )
-            raise _at(event, f"the file has more than {MAX_NODES} values", "split it into several files")
-        if self.budget.left < 0:
+        if self.count > self.most:
+            self._refuse(event)
+
+    def _refuse(self, event: yaml.Event) -> NoReturn:
+        if self.count <= MAX_NODES:
             raise _at(
                 event, f"all files together have more than {self.budget.total} values", "load fewer at once"
             )
+        if self.count - self.aliased <= MAX_NODES // 2:
+            raise _at(event, f"the aliases of this file stand for more than {MAX_NODES} values", "use fewer")
+        raise _at(event, f"the file has more than {MAX_NODES} values", "split it into several files")
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         if len(self.stack) >= MAX_DEPTH:
@@ -280,13 +279,13 @@ class _Builder:
             self.anchors[event.anchor] = None
         self.stack.append(_Open(event, self.count - 1))
 
-    def _close(self, event: yaml.CollectionEndEvent) -> Node | None:
+    def _close(self) -> Node | None:
         frame = self.stack.pop()
         node: Node
         if frame.items is not None:
             node = Sequence(frame.items, frame.line, frame.column)
         else:
-            for merged in frame.merges:
+            for merged in frame.merges or ():
                 for name, entry in merged.entries.items():
                     frame.entries.setdefault(name, entry)
             node = Mapping(frame.entries, frame.line, frame.column)
@@ -302,50 +301,54 @@ class _Builder:
         target = self.anchors[name]
         if target is None:
             raise _at(event, f"`*{shown}` refers to the value that it is a part of")
+        self.aliased += target.size
         self._spend(target.size, event)
         if len(self.stack) + target.height > MAX_DEPTH:
             raise _at(event, f"nested deeper than {MAX_DEPTH} levels through the alias `*{shown}`")
         return self._put(target.node, target.height)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Node | None:
-        value: Value = event.value
-        plain, _quoted = event.implicit
-        if event.tag is not None and not (event.tag == "!" and event.style):
+        text = event.value
+        value: Value = text
+        tag, merge = event.tag, False
+        if tag is not None and not (tag == "!" and event.style):
             try:
-                value = resolve_tagged(event.tag, event.value)
+                value = resolve_tagged(tag, text)
             except ValueError as error:
                 self._complain_at(event, str(error), "remove the tag")
-        elif plain:
-            value = resolve(event.value)
-        text = value if isinstance(value, str) else event.value
-        node = Scalar(value, text, *_place(event))
+        elif event.implicit[0]:
+            value = resolve(text)
+            merge = text == "<<" and tag is None
+        mark = event.start_mark
+        assert mark is not None, "libyaml's events have marks"
+        node = Scalar(value, text, mark.line + 1, mark.column + 1)
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchored(node, 1, 0)
-        merge = plain and event.value == "<<" and event.tag is None
-        return self._put(node, 0, merge=merge)
+        return self._put(node, 0, merge)
 
-    def _put(self, node: Node, height: int, *, merge: bool = False) -> Node | None:
+    def _put(self, node: Node, height: int, merge: bool = False) -> Node | None:
         """Put a complete node where it belongs; returns it if it is the document's root."""
         if not self.stack:
             return node
         frame = self.stack[-1]
-        frame.height = max(frame.height, height + 1)
+        if height >= frame.height:
+            frame.height = height + 1
         if frame.items is not None:
             frame.items.append(node)
         elif frame.key is None:
             frame.key = self._key(frame, node, merge)
         else:
             key, frame.key = frame.key, None
-            if key.merge:
-                self._merge(frame, node)
-            elif key.name is not None:
+            if key.name is not None:
                 frame.entries[key.name] = Entry(node, key.line, key.column)
+            elif key.merge:
+                self._merge(frame, node)
         return None
 
     def _key(self, frame: _Open, node: Node, merge: bool) -> _Key:
-        name = key_text(node.value) if isinstance(node, Scalar) else None
         if merge:
             return _Key(None, node.line, node.column, True)
+        name = key_text(node.value) if isinstance(node, Scalar) else None
         if name is None:
             self.complain(node.line, node.column, "a field's name must be a text", "quote it")
         elif name in frame.entries:
@@ -363,6 +366,8 @@ class _Builder:
         several = node.items if isinstance(node, Sequence) else [node]
         for each in several:
             if isinstance(each, Mapping):
+                if frame.merges is None:
+                    frame.merges = []
                 frame.merges.append(each)
             else:
                 self.complain(node.line, node.column, "`<<` merges mappings, and this is none", "")

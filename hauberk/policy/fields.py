@@ -127,7 +127,7 @@ def _from_root(text: str) -> str:
 
 
 def _components(text: str, info: ValidationInfo) -> None:
-    if any(part in (".", "..") for part in text.split("/")):
+    if "/." in text and any(part in (".", "..") for part in text.split("/")):
         _warn(info, "matches nothing: real paths have no `.` and `..`", "write the path without them")
 
 
