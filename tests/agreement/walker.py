@@ -69,7 +69,7 @@ class TableWalker:
         if program is None:
             return 0
         row = self._accept(self.walk(self._exec, program)) & ~7
-        return self._word(row)[1] if row else 0
+        return self._word(row)[1] & ~abi.PROGRAM_LOADER if row else 0
 
     # lib/verdict.h
 

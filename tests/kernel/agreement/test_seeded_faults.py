@@ -113,7 +113,7 @@ def arena_with(image: bytes, fault: int, patch: pytest.MonkeyPatch) -> Iterator[
 
     patch.setattr(engine, "object_image", lambda: image)
     patch.setattr(BpfObject, "open", open_)
-    with Arena(workloads=SCENES) as arena:
+    with Arena(table_bytes=4 << 20) as arena:
         yield arena
 
 
