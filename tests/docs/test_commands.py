@@ -41,8 +41,9 @@ MENTIONED = sorted(
 # Run in the machine: each command through a shell, and what became of all of them as JSON.
 DRIVER = """
 import json, subprocess, sys
-done = [subprocess.run(each, shell=True, capture_output=True, text=True) for each in json.load(sys.stdin)]
-print(json.dumps([{"status": each.returncode, "output": each.stdout + each.stderr} for each in done]))
+pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+done = [subprocess.run(each, shell=True, text=True, **pipes) for each in json.load(sys.stdin)]
+print(json.dumps([{"status": each.returncode, "output": each.stdout} for each in done]))
 """
 
 

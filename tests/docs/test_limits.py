@@ -60,6 +60,10 @@ def expected() -> dict[str, str]:
         "Alerts that wait for Hauberk in the kernel": mebibytes(engine.VIOLATION_RING),
         "Logs of permitted accesses that wait": mebibytes(engine.EVENT_RING),
         "Length of a path in an alert": f"{constant('lib/scratch.h', 'HB_PATH')} bytes",
+        "Arguments of an exec in an alert": f"{constant('lib/arguments.h', 'HB_ARGUMENTS')} bytes",
+        "Number of these arguments, and of memory pages that they lie in": str(
+            constant("lib/arguments.h", "HB_ARGUMENT_STEPS")
+        ),
         "Alerts that are kept while the file cannot be written": mebibytes(jsonlines.MEMORY_BYTES),
         "Waiting for a slow reader at the end": f"{jsonlines.PATIENCE_SECONDS:.0f} s",
     }
