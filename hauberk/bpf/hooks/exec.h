@@ -22,7 +22,7 @@ int BPF_PROG(bprm_check_security, struct linux_binprm *bprm)
 	x.arguments = bprm->p;
 	x.detail[0] = bprm->argc;
 	state = judge(&v, &x, bprm->file->f_path.dentry, true);
-	v.label->next_program = state ? class_of(v.a, accept_of(v.a, state)) : 0;
+	v.label->next_program = class_of(program_at(v.a, state));
 	return conclude(&v, &x);
 }
 
@@ -56,27 +56,41 @@ static __always_inline const struct path *user_path(struct file *file)
 	return (void *)((u64)file + bpf_core_field_offset(backing->user_path));
 }
 
+/*
+ * What exec itself maps: the program, which was decided, and the interpreter that the program names (PT_INTERP). That may be
+ * any file, and would run like one that was executed; so a rule that refuses running it holds, but for the ELF loaders, without
+ * which a rule against running one by hand would stop every program.
+ */
+static __always_inline bool exec_may_map(struct hb_view *v, struct hb_access *x, struct file *file, u32 state)
+{
+	struct mm_struct *mm = BPF_CORE_READ(bpf_get_current_task_btf(), mm);
+
+	return file == BPF_CORE_READ(mm, exe_file) || RULE(x->word) >= HB_RULE_POSTURE ||
+	       (program_at(v->a, state) & PROGRAM_LOADER);
+}
+
 static __always_inline int map_executable(struct file *file, const struct path *path, u32 call, u32 prot)
 {
 	struct hb_access x = { .operations = 1u << HB_MAP, .section = HB_PROCESS, .call = call };
 	struct hb_view v;
+	u32 state;
 
 	if (!current_view(&v, HB_T_FILE | HB_T_PROCESS | HB_T_SEE))
 		return 0;
 	begin(&v, &x);
-	if (BPF_CORE_READ_BITFIELD(bpf_get_current_task_btf(), in_execve))
-		return 0;
 	x.owner = file->f_inode->i_uid.val;
 	x.detail[0] = prot;
 	if (path) {
 		x.dentry = (u64)BPF_CORE_READ(path, dentry);
 		x.mnt = (u64)BPF_CORE_READ(path, mnt);
-		judge_slowly(&x, true);
+		state = judge_slowly(&x, true);
 	} else {
 		x.dentry = (u64)file->f_path.dentry;
 		x.mnt = (u64)file->f_path.mnt;
-		judge(&v, &x, file->f_path.dentry, true);
+		state = judge(&v, &x, file->f_path.dentry, true);
 	}
+	if (BPF_CORE_READ_BITFIELD(bpf_get_current_task_btf(), in_execve) && exec_may_map(&v, &x, file, state))
+		return 0;
 	return conclude(&v, &x);
 }
 

@@ -49,12 +49,19 @@ static __always_inline u32 by_class(struct hb_arena a, u32 row, u32 class)
 	return word_at(a, row);
 }
 
-/* The class of a program whose path has this accept word. */
-static __always_inline u32 class_of(struct hb_arena a, u32 accept)
+/* The high half of a decision's row: the class of a program with this path, and whether it is an ELF loader. */
+#define PROGRAM_LOADER 0x80000000u
+
+static __always_inline u32 program_at(struct hb_arena a, u32 state)
 {
-	u32 row = DECISION(accept);
+	u32 row = state ? DECISION(accept_of(a, state)) : 0;
 
 	return row ? word_at(a, row) >> 32 : 0;
+}
+
+static __always_inline u32 class_of(u32 program)
+{
+	return program & ~PROGRAM_LOADER;
 }
 
 #endif

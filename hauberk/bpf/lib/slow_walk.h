@@ -271,7 +271,8 @@ __noinline int fetch_name(u32 i, u32 slot)
 		return -1;
 	d = (void *)s->dentries[index & (HB_DEPTH - 1)];
 	n = bpf_probe_read_kernel_str(s->name, HB_NAME, BPF_CORE_READ(d, d_name.name));
-	if (n <= 1 || n > HB_NAME)
+	/* pipes and sockets have an empty name */
+	if (n < 1 || n > HB_NAME || (n == 1 && s->walk.end != WALK_NAMELESS))
 		return -1;
 	return n - 1;
 }

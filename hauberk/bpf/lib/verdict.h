@@ -8,6 +8,8 @@
 #define WORD(verdict, rule) ((u32)(verdict) << 30 | (rule))
 #define VERDICT(word) ((word) >> 30)
 #define RULE(word) ((word)&HB_RULE_MASK)
+/* Permitted, and no access to report: pipes, sockets, what overlayfs opens in its layers. */
+#define NO_FILE WORD(HB_PERMIT, HB_RULE_UNKNOWN)
 
 /* Of two verdicts, the one that refuses, else the one that alerts; a rule's before a posture's. */
 static __always_inline u32 rank(u32 word)
@@ -63,7 +65,7 @@ static __always_inline int conclude(struct hb_view *v, struct hb_access *x)
 	u32 verdict = VERDICT(x->word);
 
 	if (verdict == HB_REFUSE || verdict == HB_AUDIT ||
-	    ((v->active & HB_T_SEE) && (TABLE_FIELD(v, flags) & (HB_T_SEE_PROCESS << x->section))))
+	    ((v->active & HB_T_SEE) && x->word != NO_FILE && (TABLE_FIELD(v, flags) & (HB_T_SEE_PROCESS << x->section))))
 		report(x);
 	if (verdict == HB_REFUSE)
 		return -EACCES;
@@ -116,9 +118,11 @@ __noinline int judge_slowly(struct hb_access *x, u32 exec)
 			x->word = WORD(HB_AUDIT, HB_RULE_UNKNOWN);
 		goto out;
 	}
-	x->word = WORD(HB_PERMIT, HB_RULE_NONE);
-	if (s->walk.end == WALK_NAMELESS && !(x->operations & (1u << HB_EXEC)))
+	if (s->walk.end == WALK_NAMELESS && !(x->operations & (1u << HB_EXEC))) {
+		x->word = NO_FILE;
 		goto out;
+	}
+	x->word = WORD(HB_PERMIT, HB_RULE_NONE);
 	first = s->walk.state_at[0];
 	for (u32 n = 0; n < HB_ROOTS; n++) {
 		if (n >= s->walk.roots)

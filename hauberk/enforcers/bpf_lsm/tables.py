@@ -271,7 +271,8 @@ class TableCompiler:
                 return 1
             usual = encoded(decision.values.get(0, _NOTHING))
             edges = {class_: encoded(value) for class_, value in decision.values.items() if class_}
-            return builder.add_row(usual, decision.program, edges) | 1
+            loader = abi.PROGRAM_LOADER if decision.program in meaning.loader_classes else 0
+            return builder.add_row(usual, decision.program | loader, edges) | 1
 
         places = sorted({place for place in (*file, *exec_) if isinstance(place, int) and place != _SILENCE})
         first = builder.add_rows_without_edges([cells + place | 1 for place in places])
