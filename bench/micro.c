@@ -108,9 +108,9 @@ static const struct {
 	void (*run)(void);
 	int times;
 } operations[] = {
-	{ "open", do_open, 2000 },     { "openwrite", do_openwrite, 2000 }, { "pwrite", do_pwrite, 4000 },
-	{ "pread", do_pread, 4000 },   { "stat", do_stat, 2000 },           { "socket", do_socket, 2000 },
-	{ "connect", do_connect, 1000 }, { "create", do_create, 1000 },      { "exec", do_exec, 200 },
+	{ "open", do_open, 2000 },	 { "openwrite", do_openwrite, 2000 }, { "pwrite", do_pwrite, 4000 },
+	{ "pread", do_pread, 4000 },	 { "stat", do_stat, 2000 },	      { "socket", do_socket, 2000 },
+	{ "connect", do_connect, 1000 }, { "create", do_create, 1000 },	      { "exec", do_exec, 200 },
 };
 
 static uint64_t now(void)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The root of every error that Hauberk raises on purpose.
 
-A `HauberkError` carries a message for the user and, where there is one, the remedy. The command line prints both and
-exits; anything else that reaches the command line is a defect.
+A `HauberkError` carries a message for the user and, where there is one, the remedy. The command line prints
+both and exits; anything else that reaches the command line is a defect.
 """
 
 

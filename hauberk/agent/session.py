@@ -70,7 +70,8 @@ class Session:
     """A command that is ready to start under its policies. `outlook` says what will hold."""
 
     def __init__(self, request: Request, sinks: Sequence[Sink]) -> None:
-        """Prepare everything but the command's first instruction. Raises HauberkError; nothing is left then."""
+        """Prepare everything but the command's first instruction. Raises HauberkError; nothing is left
+        then."""
         self.pipeline: Pipeline | None = None
         self.counters: dict[str, int] = {}
         self._sinks = tuple(sinks)

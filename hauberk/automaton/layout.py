@@ -107,24 +107,24 @@ class Layout:
             loose[state : state + length] = bytes(length)
         room = len(words) // 2 - MAX_BYTE
         gaps = Gaps(len(words) // 2)
-        base, text, all_targets = self.base, bytes(t.symbols), t.targets
+        place, base, text, all_targets = gaps.place, self.base, bytes(t.symbols), t.targets
         # By symbols; to look a mask up is much cheaper than to make it anew.
         masks: dict[bytes, int] = {}
-        for state in compress(range(len(loose)), loose):
-            if references[state]:
+        states = zip(range(len(loose)), t.first, t.count, accepts, t.default, references, strict=True)
+        for state, first, count, accept, default, reference in compress(states, loose):
+            if reference:
                 continue
-            first = t.first[state]
-            last = first + t.count[state]
-            symbols = text[first:last]
+            symbols = text[first : first + count]
             mask = masks.get(symbols) or masks.setdefault(symbols, row_mask(symbols))
-            slot = gaps.place(symbols, mask)
+            slot = place(symbols, mask)
             if slot >= room:
                 words.frombytes(bytes(SLOT * _GROWTH))
                 room = len(words) // 2 - MAX_BYTE
-            references[state] = reference = base + SLOT * slot
+            reference = base + SLOT * slot
+            references[state] = reference
             slot += slot
-            words[slot] = accepts[state]
-            words[slot + 1] = 1 + t.default[state]
+            words[slot] = accept
+            words[slot + 1] = 1 + default
             for symbol in symbols:
                 edge = slot + symbol + symbol
                 words[edge] = reference

@@ -83,11 +83,18 @@ class TableBuilder:
         self._look(len(self._words) // 2 - 1 + MAX_BYTE)
         return first
 
-    def add_automaton(self, automaton: Automaton, accept_words: Callable[[int], int] | Sequence[int]) -> int:
+    def add_automaton(
+        self,
+        automaton: Automaton,
+        accept_words: Callable[[int], int] | Sequence[int],
+        *,
+        share: bool = True,
+    ) -> int:
         """Add all states and return the reference to the start. `accept_words` gives the accept word of
         each state.
 
-        Absorbing states with equal accept words share one row, also with those of automata added before.
+        Absorbing states with equal accept words share one row, also with those of automata added before; without
+        `share` each state has a row of its own, so that references can be compared in place of states.
         """
         t = automaton.tables
         accepts = array(
@@ -101,7 +108,7 @@ class TableBuilder:
         state = t.count.find(0)
         while state >= 0:
             if automaton.is_absorbing(state):
-                references[state] = self._absorbing_row(accepts[state])
+                references[state] = self._absorbing_row(accepts[state], share)
             state = t.count.find(0, state + 1)
         Layout(t, accepts, references, self._words, self._base)
         end = len(self._words) // 2
@@ -131,15 +138,15 @@ class TableBuilder:
             words.byteswap()
         return words.tobytes()
 
-    def _absorbing_row(self, accept: int) -> int:
-        if accept not in self._absorbing:
-            slot = self._gaps.place((), 1)
-            reference = self._offset(slot) | 1
-            self._extend(slot + 1)
-            self._look(slot + MAX_BYTE)
-            self._fill(slot, accept, reference)
-            self._absorbing[accept] = reference
-        return self._absorbing[accept]
+    def _absorbing_row(self, accept: int, share: bool) -> int:
+        if share and accept in self._absorbing:
+            return self._absorbing[accept]
+        slot = self._gaps.place((), 1)
+        reference = self._offset(slot) | 1
+        self._extend(slot + 1)
+        self._look(slot + MAX_BYTE)
+        self._fill(slot, accept, reference)
+        return self._absorbing.setdefault(accept, reference) if share else reference
 
     def _offset(self, slot: int) -> int:
         return self._base + SLOT * slot

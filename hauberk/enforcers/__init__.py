@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What makes the kernel refuse: enforcers behind one Protocol, and the status that each policy has under one."""
+"""What makes the kernel refuse: enforcers behind one Protocol, and the status that each policy has under
+one."""

@@ -39,10 +39,12 @@ class Enforcer(Protocol):
     """As KubeArmor's alerts call it (`BPFLSM`)."""
 
     def apply(self, workload: int, meaning: Meaning, pid: int, visible: Sequence[Section] = ()) -> list[str]:
-        """Put a rule set in force for a workload, in one step: before it the old set holds, after it the new one.
+        """Put a rule set in force for a workload, in one step: before it the old set holds, after it the new
+        one.
 
-        `pid` is a process that sees the file system as the workload did in its beginning. Accesses in the `visible`
-        sections are reported when they are permitted too. Returns what is degraded, in words. Raises EnforcerError.
+        `pid` is a process that sees the file system as the workload did in its beginning. Accesses in the
+        `visible` sections are reported when they are permitted too. Returns what is degraded, in words.
+        Raises EnforcerError.
         """
 
     def confine(self, workload: int, pidfd: int) -> None:

@@ -19,8 +19,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def enter_root(directory: str) -> None:
     """Move this process into a private mount namespace whose root is `directory`, and there to "/".
 
-    Below it, /proc, /sys and /dev show this machine's where such a directory is there and empty; of what else was mounted
-    only what lies below `directory` remains. Raises KernelError.
+    Below it, /proc, /sys and /dev show this machine's where such a directory is there and empty; of what else
+    was mounted only what lies below `directory` remains. Raises KernelError.
     """
     root = os.path.realpath(directory)
     _check(_libc.unshare(CLONE_NEWNS), "a mount namespace of its own")
@@ -35,7 +35,8 @@ def enter_root(directory: str) -> None:
         number = _SYS_PIVOT_ROOT.get(os.uname().machine)
         if number is None:
             raise KernelError(f"pivot_root is not known on {os.uname().machine}", errno.ENOSYS)
-        # Both arguments the same: the old root ends up mounted over the new one, and is then let go (pivot_root(2)).
+        # Both arguments the same: the old root ends up mounted over the new one, and is then let go
+        # (pivot_root(2)).
         _check(_libc.syscall(number, b".", b"."), f"making {root} the root")
         _check(_libc.umount2(b".", MNT_DETACH), "letting go of the old root")
     os.chdir("/")

@@ -20,7 +20,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A signal that came. `sender` is the process that sent it on purpose, None if the kernel or a terminal did."""
+    """A signal that came. `sender` is the process that sent it on purpose, None if the kernel or a terminal
+    did."""
 
     number: int
     sender: int | None
@@ -29,7 +30,8 @@ class Received:
 class SignalReader:
     """While open, signals of this thread wait to be read instead of being delivered. One thread only.
 
-    `fileno()` becomes readable (poll) when some wait. What is not read when it is closed is dropped. Raises KernelError.
+    `fileno()` becomes readable (poll) when some wait. What is not read when it is closed is dropped. Raises
+    KernelError.
     """
 
     def __init__(self, numbers: Collection[int]) -> None:
@@ -54,7 +56,8 @@ class SignalReader:
             except BlockingIOError:
                 return found
             for number, _, code, pid in _INFO.iter_unpack(data):
-                # SI_USER, SI_QUEUE, SI_TKILL and their like are not positive; SI_KERNEL and causes of faults are.
+                # SI_USER, SI_QUEUE, SI_TKILL and their like are not positive; SI_KERNEL and causes of faults
+                # are.
                 found.append(Received(number, pid if code <= 0 else None))
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A command that waits, all prepared, until it is let go.
 
-The child forks off, goes where the command is to live (its root), and then waits, so that it can be looked at and
-confined before the command's first instruction. What it then executes finds the signals, descriptors, process group and
-terminal that this process was started with, as under env(1).
+The child forks off, goes where the command is to live (its root), and then waits, so that it can be looked at
+and confined before the command's first instruction. What it then executes finds the signals, descriptors,
+process group and terminal that this process was started with, as under env(1).
 """
 
 import errno
@@ -41,7 +41,8 @@ class Command:
         self._argv = list(argv)
         self.ended_by = 0
         """After `wait`: the signal that ended the command; 0 if it exited."""
-        # Whoever started this process may ignore SIGCHLD, and then the kernel would forget the child's status.
+        # Whoever started this process may ignore SIGCHLD, and then the kernel would forget the child's
+        # status.
         self._sigchld = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         ready, self._report = os.pipe()
         gate, self._gate = os.pipe()
@@ -78,7 +79,8 @@ class Command:
             raise CommandError(f"{self._argv[0]}: {os.strerror(number)}", status)
 
     def wait(self) -> int:
-        """Wait for the end; the status as a shell gives it: 128 and the signal's number if a signal ended it."""
+        """Wait for the end; the status as a shell gives it: 128 and the signal's number if a signal ended
+        it."""
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         self.ended_by = max(-code, 0)
         return 128 - code if code < 0 else code

@@ -13,7 +13,8 @@ from pathlib import Path
 from hauberk.errors import HauberkError
 
 MAX_MOUNTS = 8192
-"""More mounts than this in one namespace are refused: the kernel's table would not hold many such workloads."""
+"""More mounts than this in one namespace are refused: the kernel's table would not hold many such
+workloads."""
 
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
@@ -26,9 +27,9 @@ class MountsError(HauberkError):
 class Mount:
     """A directory of a superblock that is visible at a path.
 
-    `dev` is the superblock's device as the kernel keeps it (major << 20 | minor), `whole` whether its root directory is
-    what is mounted, `inode` the inode number of the mounted directory (0 if it is whole). `path` has no slash at its end:
-    the root is empty.
+    `dev` is the superblock's device as the kernel keeps it (major << 20 | minor), `whole` whether its root
+    directory is what is mounted, `inode` the inode number of the mounted directory (0 if it is whole). `path`
+    has no slash at its end: the root is empty.
     """
 
     dev: int
@@ -80,12 +81,14 @@ def _if_reached(pid: int, listed: Listed) -> Mount | None:
         try:
             if _mount_number(fd) != listed.number:
                 return None
-            # Only where it is needed: a FUSE file system of another user, or a server that is gone, would not tell.
+            # Only where it is needed: a FUSE file system of another user, or a server that is gone, would not
+            # tell.
             return Mount(listed.dev, whole, 0 if whole else os.fstat(fd).st_ino, listed.path)
         finally:
             os.close(fd)
     except OSError:
-        # Below a mount that hides it, or a file system that does not answer: nothing can be reached by this path.
+        # Below a mount that hides it, or a file system that does not answer: nothing can be reached by this
+        # path.
         return None
 
 

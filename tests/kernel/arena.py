@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One loaded engine, and workloads run in it: what all tests on a real kernel stand on.
 
-Loading takes seconds in the lab, so that one engine serves many tests; each run is a workload of its own with a table of
-its own.
+Loading takes seconds in the lab, so that one engine serves many tests; each run is a workload of its own with
+a table of its own.
 """
 
 import os
@@ -33,7 +33,8 @@ BLOCK = Postures(file=Posture.BLOCK, network=Posture.BLOCK, capabilities=Posture
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of a run: exit status, output, the kernel's records in order, and the rules that they number."""
+    """What came of a run: exit status, output, the kernel's records in order, and the rules that they
+    number."""
 
     status: int
     stdout: bytes
@@ -100,7 +101,8 @@ class Arena:
 
             command = Command(argv, child)
             root = os.fsencode(f"/proc/{command.pid}/root")
-            rules = rule_set(loaded.policies if loaded else (), postures, resolve=resolver(root), base_set=base_set)
+            policies_ = loaded.policies if loaded else ()
+            rules = rule_set(policies_, postures, resolve=resolver(root), base_set=base_set)
             meaning = Meaning(rules)
             workload = self.new_workload()
             try:

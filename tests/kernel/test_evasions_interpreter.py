@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A blocked program as the interpreter of another.
 
-An ELF file names the program that the kernel is to map and to enter in its stead (PT_INTERP): meant for the dynamic loader,
-it may be any file. So a program that must not be executed could be run without executing it.
+An ELF file names the program that the kernel is to map and to enter in its stead (PT_INTERP): meant for the
+dynamic loader, it may be any file. So a program that must not be executed could be run without executing it.
 """
 
 import os
@@ -52,11 +52,13 @@ def build(directory: Path) -> tuple[Path, Path]:
     program, carrier = directory / "program", directory / "carrier"
     flags = ["-O1", "-nostdlib", "-fPIE", "-fno-stack-protector"]
     subprocess.run(["cc", *flags, "-static-pie", "-o", program, source], check=True)
-    subprocess.run(["cc", *flags, "-pie", f"-Wl,--dynamic-linker={program}", "-o", carrier, source], check=True)
+    subprocess.run(
+        ["cc", *flags, "-pie", f"-Wl,--dynamic-linker={program}", "-o", carrier, source], check=True
+    )
     return program, carrier
 
 
-def test_a_blocked_program_does_not_run_as_the_interpreter_of_another(arena: Arena, tmp_path: Path) -> None:
+def test_a_blocked_program_does_not_run_as_an_interpreter(arena: Arena, tmp_path: Path) -> None:
     program, carrier = build(tmp_path)
     loader = os.path.realpath("/lib64/ld-linux-x86-64.so.2")
     assert arena.run("", [str(carrier)]).stdout == b"ran\n"
@@ -68,10 +70,11 @@ def test_a_blocked_program_does_not_run_as_the_interpreter_of_another(arena: Are
     assert record.object == os.fsencode(program)
 
 
-def test_a_blocked_loader_still_loads_programs_but_cannot_be_run_by_hand(arena: Arena, tmp_path: Path) -> None:
+def test_a_blocked_loader_loads_programs_but_cannot_be_run_by_hand(arena: Arena, tmp_path: Path) -> None:
     program, _ = build(tmp_path)
     loader = os.path.realpath("/lib64/ld-linux-x86-64.so.2")
-    ran = arena.run(POLICY.format(program=program, loader=loader), ["/bin/sh", "-c", f"true; {loader} /bin/true"])
+    policy = POLICY.format(program=program, loader=loader)
+    ran = arena.run(policy, ["/bin/sh", "-c", f"true; {loader} /bin/true"])
     assert ran.status == 126
     (record,) = ran.refused()
     assert (record.call, record.object) == (Call.EXEC, os.fsencode(loader))

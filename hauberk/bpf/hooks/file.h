@@ -6,7 +6,8 @@
 #include "../lib/verdict.h"
 
 /* FMODE_READ and FMODE_WRITE, shifted, are the bits of these operations; without branches, of which the verifier would walk each */
-_Static_assert(FMODE_READ << 2 == 1 << HB_READ && FMODE_WRITE << 2 == 1 << HB_WRITE && O_TRUNC >> 6 == 1 << HB_WRITE, "");
+_Static_assert(FMODE_READ << 2 == 1 << HB_READ && FMODE_WRITE << 2 == 1 << HB_WRITE && O_TRUNC >> 6 == 1 << HB_WRITE,
+	       "");
 
 static __always_inline u32 operations_of(u32 mode, u32 flags)
 {

@@ -152,5 +152,6 @@ SEC("lsm/path_rename")
 int BPF_PROG(path_rename, const struct path *old_dir, struct dentry *old_dentry, const struct path *new_dir,
 	     struct dentry *new_dentry, unsigned int flags)
 {
-	return give_name(new_dir->mnt, old_dentry, new_dentry, new_dir->dentry, HB_CALL_RENAME, flags & RENAME_EXCHANGE);
+	return give_name(new_dir->mnt, old_dentry, new_dentry, new_dir->dentry, HB_CALL_RENAME,
+			 flags & RENAME_EXCHANGE);
 }

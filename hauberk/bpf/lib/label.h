@@ -25,7 +25,7 @@ struct hb_view {
 #define TABLE_OF(active) ((u32)(active) & ~HB_T_HINTS)
 
 /* Tables are 8-aligned, so which half a field is in is known here. */
-#define TABLE_FIELD(v, field)                                                                          \
+#define TABLE_FIELD(v, field)                                                                                  \
 	((u32)(word_at((v)->a, TABLE_OF((v)->active) + (__builtin_offsetof(struct hb_table, field) & ~7ul)) >> \
 	       (__builtin_offsetof(struct hb_table, field) & 4 ? 32 : 0)))
 

@@ -125,7 +125,8 @@ static __always_inline int write_record(struct hb_access *x, u32 slot)
 	e->length[HB_STR_OTHER] = write_path(x->other, x->mnt, slot);
 	e->length[HB_STR_EXE] = write_program(task, slot);
 	e->length[HB_STR_PARENT] = write_program(parent, slot);
-	e->length[HB_STR_CWD] = write_path((u64)BPF_CORE_READ(task, fs, pwd.dentry), (u64)BPF_CORE_READ(task, fs, pwd.mnt), slot);
+	e->length[HB_STR_CWD] =
+		write_path((u64)BPF_CORE_READ(task, fs, pwd.dentry), (u64)BPF_CORE_READ(task, fs, pwd.mnt), slot);
 	e->length[HB_STR_TTY] = 0;
 	tty = BPF_CORE_READ(task, signal, tty);
 	if (tty) {

@@ -7,7 +7,7 @@
 
 #define WORD(verdict, rule) ((u32)(verdict) << 30 | (rule))
 #define VERDICT(word) ((word) >> 30)
-#define RULE(word) ((word)&HB_RULE_MASK)
+#define RULE(word) ((word) & HB_RULE_MASK)
 /* Permitted, and no access to report: pipes, sockets, what overlayfs opens in its layers. */
 #define NO_FILE WORD(HB_PERMIT, HB_RULE_UNKNOWN)
 
@@ -65,7 +65,8 @@ static __always_inline int conclude(struct hb_view *v, struct hb_access *x)
 	u32 verdict = VERDICT(x->word);
 
 	if (verdict == HB_REFUSE || verdict == HB_AUDIT ||
-	    ((v->active & HB_T_SEE) && x->word != NO_FILE && (TABLE_FIELD(v, flags) & (HB_T_SEE_PROCESS << x->section))))
+	    ((v->active & HB_T_SEE) && x->word != NO_FILE &&
+	     (TABLE_FIELD(v, flags) & (HB_T_SEE_PROCESS << x->section))))
 		report(x);
 	if (verdict == HB_REFUSE)
 		return -EACCES;

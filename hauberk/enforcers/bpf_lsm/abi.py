@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers and layouts of `hauberk/bpf/abi.h` that user space writes, checked against the object's BTF at load."""
+"""The numbers and layouts of `hauberk/bpf/abi.h` that user space writes, checked against the object's BTF at
+load."""
 
 import struct
 from enum import IntFlag

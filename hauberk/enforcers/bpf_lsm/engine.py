@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs in the kernel and the tables that they walk.
 
-An engine is one set of attached programs with its own maps, pinned in a directory of a bpffs, so that what it enforces
-does not depend on this process. Engines know nothing of each other: an access that several of them speak of is refused
-if any refuses.
+An engine is one set of attached programs with its own maps, pinned in a directory of a bpffs, so that what it
+enforces does not depend on this process. Engines know nothing of each other: an access that several of them
+speak of is refused if any refuses.
 """
 
 import errno
@@ -36,16 +36,18 @@ FIRST_TABLE: Final = 64
 VIOLATION_RING: Final = 1 << 20
 EVENT_RING: Final = 1 << 20
 MAX_TASKS: Final = 32768
-"""Tasks that can be confined at one time; beyond it forks of confined tasks fail with EAGAIN and are counted."""
+"""Tasks that can be confined at one time; beyond it forks of confined tasks fail with EAGAIN and are
+counted."""
 MAX_ENGINES: Final = 38
 """Programs that the kernel takes on one hook (BPF_MAX_TRAMP_LINKS)."""
 
 
 class Engine:
-    """One instance of the programs, with room for `table_bytes` of tables and for abi.MAX_WORKLOADS workloads.
+    """One instance of the programs, with room for `table_bytes` of tables and for abi.MAX_WORKLOADS
+    workloads.
 
-    Use as a context manager, or call `close`: either lets go of the descriptors and leaves the pins. `remove` ends the
-    enforcement.
+    Use as a context manager, or call `close`: either lets go of the descriptors and leaves the pins. `remove`
+    ends the enforcement.
     """
 
     name = "BPFLSM"
@@ -122,7 +124,8 @@ class Engine:
         return []
 
     def install(self, workload: int, table: Table) -> int:
-        """Put a table in force that was compiled for the next free place in the arena (FIRST_TABLE in a new engine).
+        """Put a table in force that was compiled for the next free place in the arena (FIRST_TABLE in a new
+        engine).
 
         Returns its generation, which records carry. Raises EnforcerError.
         """
@@ -159,8 +162,8 @@ class Engine:
         _, given, kept, failed = abi.LABELLING.unpack(order.lookup(key) or bytes(16))
         if failed or kept or not given:
             raise EnforcerError(
-                f"the process could not be confined: {given} threads were, {kept} belong to a workload already, "
-                f"{failed} found no room"
+                f"the process could not be confined: {given} threads were, {kept} belong to a workload "
+                f"already, {failed} found no room"
             )
 
     def tasks(self, workload: int) -> int:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where an engine is pinned, and who looks after it.
 
-Pins outlive processes, which is what they are for: a killed Hauberk must not end the enforcement. So that they do not
-outlive their use as well, whoever looks after an engine holds a lock on its directory, which the kernel drops with the
-process. An engine of a `run` without a holder and without tasks serves nobody, and the next one sweeps it away.
+Pins outlive processes, which is what they are for: a killed Hauberk must not end the enforcement. So that
+they do not outlive their use as well, whoever looks after an engine holds a lock on its directory, which the
+kernel drops with the process. An engine of a `run` without a holder and without tasks serves nobody, and the
+next one sweeps it away.
 """
 
 import os

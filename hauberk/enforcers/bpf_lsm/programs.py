@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which programs a table needs: what no rule speaks of shall cost nothing, neither at load nor at run time."""
+"""Which programs a table needs: what no rule speaks of shall cost nothing, neither at load nor at run
+time."""
 
 from typing import Final
 
@@ -14,13 +15,15 @@ _OPENING: Final = frozenset({"file_open", "file_receive"})
 _CHANGING: Final = frozenset(
     {
         "path_unlink", "path_rmdir", "path_mkdir", "path_mknod", "path_symlink", "path_chmod", "path_chown",
-        "path_truncate", "file_truncate", "inode_setattr", "inode_setxattr", "inode_removexattr", "inode_set_acl",
+        "path_truncate", "file_truncate",
+        "inode_setattr", "inode_setxattr", "inode_removexattr", "inode_set_acl",
     }
 )  # fmt: skip
 _MOVING: Final = frozenset({"path_link", "path_rename", "sb_mount", "move_mount"})
 
 OPTIONAL: Final = frozenset({"file_truncate", "inode_set_acl"})
-"""Programs whose hook not every kernel has; what then comes to another hook instead is said at the program."""
+"""Programs whose hook not every kernel has; what then comes to another hook instead is said at the
+program."""
 
 
 def needless(flags: TableFlag) -> frozenset[str]:
