@@ -62,7 +62,8 @@ def test_a_blocked_program_does_not_run_as_an_interpreter(arena: Arena, tmp_path
     program, carrier = build(tmp_path)
     loader = os.path.realpath("/lib64/ld-linux-x86-64.so.2")
     assert arena.run("", [str(carrier)]).stdout == b"ran\n"
-    ran = arena.run(POLICY.format(program=program, loader=loader), [str(carrier)])
+    policy = POLICY.format(program=program, loader=loader)
+    ran = arena.run(policy, [str(carrier)])
     assert ran.stdout == b""
     assert ran.status != 0
     (record,) = ran.refused()
