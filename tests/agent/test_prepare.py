@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From files to a table: which policies are chosen, how each stands, and what is refused before anything runs."""
+"""From files to a table: which policies are chosen, how each stands, and what is refused before anything
+runs."""
 
 import os
 from pathlib import Path

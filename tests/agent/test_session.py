@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a session decides before and beside its command: what hinders it, what it refuses, whose signals it passes on."""
+"""What a session decides before and beside its command: what hinders it, what it refuses, whose signals it
+passes on."""
 
 import os
 import subprocess

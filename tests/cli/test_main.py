@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The entry point: whatever goes wrong is told in words and ends in a status, and colours stay on terminals."""
+"""The entry point: whatever goes wrong is told in words and ends in a status, and colours stay on
+terminals."""
 
 import os
 import pty

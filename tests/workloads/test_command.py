@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A command that waits to be let go: what it finds when it begins, and how its end, or its failure, is told."""
+"""A command that waits to be let go: what it finds when it begins, and how its end, or its failure, is
+told."""
 
 import errno
 import os

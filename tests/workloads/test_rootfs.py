@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links are followed as the workload would: as realpath(3) finds it inside, with absolute links kept below the root."""
+"""Links are followed as the workload would: as realpath(3) finds it inside, with absolute links kept below
+the root."""
 
 import os
 import tempfile
