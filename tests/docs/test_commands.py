@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,27 @@ def test_commands_are_such_as_can_be_given(line: str) -> None:
             assert_paths_exist(words)
         case _:
             assert words[:2] == [".", ".venv/bin/activate"], line
+
+
+def test_the_examples_of_the_help_texts_can_be_given() -> None:
+    lines = [
+        re.split(r" {2,}|[|>]", line.strip())[0]
+        for command in _every_command(hauberk, click.Context(hauberk))
+        for line in (command.help or "").splitlines()
+        if line.startswith("  hauberk ")
+    ]
+    assert len(lines) > 10
+    for line in lines:
+        accept(shlex.split(line)[1:])
+
+
+def _every_command(command: click.Command, context: click.Context) -> Iterator[click.Command]:
+    yield command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _every_command(below, context)
 
 
 @pytest.mark.parametrize("command", NATIVE, ids=lambda command: command.place)
