@@ -81,7 +81,7 @@ def test_the_examples_of_the_help_texts_can_be_given() -> None:
         re.split(r" {2,}|[|>]", line.strip())[0]
         for command in _every_command(hauberk, click.Context(hauberk))
         for line in (command.help or "").splitlines()
-        if line.startswith("  hauberk ")
+        if line.lstrip().startswith("hauberk ")
     ]
     assert len(lines) > 10
     for line in lines:
