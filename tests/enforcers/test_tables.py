@@ -201,3 +201,11 @@ def test_of_a_read_and_a_write_that_are_refused_the_narrowest_rule_is_named() ->
     walker = TableWalker(compiled(meant))
     both = walker.file(Subject(), (Operation.READ, Operation.WRITE), b"/a/f", False)
     assert said_by(both, meant.rules) == meant.rules[1]
+
+
+def test_a_move_between_directories_that_differ_only_in_file_rules_is_guarded() -> None:
+    meant = meaning(rule("Block", "/a/**"), rule("Block", "/a/b/**", sources=("/p",), read_only=True))
+    walker = TableWalker(compiled(meant))
+    assert move_refused(meant, b"/a/b/f", b"/a/f", False)
+    assert walker.move_refused(b"/a/b/f", b"/a/f", False)
+    assert not walker.move_refused(b"/a/b/f", b"/a/b/g", False)

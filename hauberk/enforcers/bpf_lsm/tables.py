@@ -291,7 +291,10 @@ class TableCompiler:
         below = meaning.blocks_below.translate(bytes((0, abi.ACCEPT_BELOW)) + bytes(254))
         exec_words = array("I", map(or_, map(exec_rows.__getitem__, meaning.exec.tables.accept), below))
         file_start = builder.add_automaton(meaning.file, file_words)
-        exec_start = builder.add_automaton(meaning.exec, exec_words)
+        # The move guard compares states: what is decided alike for programs may be told apart by a file rule.
+        exec_start = builder.add_automaton(
+            meaning.exec, exec_words, share=TableFlag.BLOCKS not in self._flags
+        )
         offsets = [
             builder.add_block(struct.pack(f"<{len(rows)}I", *rows))
             for rows in (network_rows, capability_rows)
