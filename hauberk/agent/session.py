@@ -9,7 +9,7 @@ not depend on it.
 import os
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -175,16 +175,16 @@ class Session:
             self._remove()
         return left
 
-    def watch_in_background(self) -> None:
+    def watch_in_background(self, at_end: Callable[[], None]) -> None:
         """Return, and in a process of its own pass on what is reported until the last confined task ends.
 
-        That process closes the sinks; this one must not use them any more.
+        That process closes the sinks and then calls `at_end`; this one must not use them any more.
         """
         if os.fork() == 0:
-            self._watch_on()
+            self._watch_on(at_end)
         self._engine = None
 
-    def _watch_on(self) -> NoReturn:
+    def _watch_on(self, at_end: Callable[[], None]) -> NoReturn:
         try:
             # Leave the terminal to its user, and directories to whoever wants to unmount them.
             os.setsid()
@@ -198,10 +198,11 @@ class Session:
                     self._flush()
                 self._drain_once()
             self._drain()
-            self._remove()
             for sink in self._sinks:
                 sink.close()
+            at_end()
         finally:
+            self._remove()
             os._exit(0)
 
     def close(self) -> None:

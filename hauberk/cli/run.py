@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -97,7 +99,7 @@ def _visibility(ctx: click.Context, param: click.Parameter, value: str) -> tuple
     "status_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write there how each policy stands, and at the end what was refused and lost, as a JSON object.",
+    help="Write there how each policy stands, and in the end what was refused and lost, as a JSON object.",
 )
 @click.option(
     "--root",
@@ -161,7 +163,7 @@ def run(
     )
     try:
         with interruptible():
-            ended = _run(request, alerts, status_file, verbose)
+            ended = _run(request, alerts, status_file and status_file.absolute(), verbose)
     except CommandError as error:
         say(error)
         sys.exit(error.status)
@@ -186,14 +188,18 @@ def _run(request: Request, alerts: str | None, status_file: Path | None, verbose
         session.close()
         raise
     ended = session.run()
-    if ended.left:
-        session.watch_in_background()
-    else:
+    if not ended.left:
         for sink in sinks:
             sink.close()
     _tell(describe_end(session, ended))
-    if status_file:
-        write_status(status_file, ended_data(session, ended))
+
+    def write_end(left: int) -> None:
+        if status_file:
+            write_status(status_file, ended_data(session, replace(ended, left=left)))
+
+    write_end(ended.left)
+    if ended.left:
+        session.watch_in_background(partial(write_end, 0))
     return ended
 
 

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs on a real kernel: what is refused, told and counted, in which place, and for how long."""
 
-import os
 import signal
 import subprocess
 from pathlib import Path
 
 from hauberk.enforcers.bpf_lsm.lease import sweep
-from tests.kernel.run.hauberk import HAUBERK, block, kernel_ids, pinned, start, until
+from tests.kernel.run.hauberk import HAUBERK, block, pinned, start, until
 
 MAX_RESIDENT_KIB = 60 * 1024
 
@@ -56,6 +55,7 @@ def test_descendants_stay_confined_after_hauberk_and_the_last_one_frees_the_tabl
     until(lambda: not pinned(), "the end of the tables")
     assert out.read_text() == f"cat: {secret}: Permission denied\n1\n"
     assert [alert["Resource"] for alert in run.alerts] == [str(secret)]
+    assert (run.report["ended"]["tasks_left"], run.report["ended"]["refused"]) == (0, 1)
 
 
 def test_killed_hauberk_leaves_its_command_confined_and_the_next_run_sweeps(
@@ -154,8 +154,8 @@ def test_rules_speak_of_paths_inside_the_root_which_is_a_merged_usr(tmp_path: Pa
     assert "hauberk: /bin/sleep is /usr/bin/sleep\n" in run.stderr
     assert [(alert["Operation"], alert["Resource"]) for alert in run.alerts] == [
         ("File", "/etc/secret"),
-        ("Process", "/usr/bin/sleep"),
-        ("Process", "/usr/bin/sleep"),
+        ("Process", "/usr/bin/sleep 0"),
+        ("Process", "/usr/bin/sleep 0"),
     ]
 
 
@@ -202,8 +202,6 @@ def test_what_the_machine_lacks_is_told_before_anything_runs(tmp_path: Path, sec
     told = without("mount -t tmpfs tmpfs /sys/fs")
     assert "mounting a bpffs on /sys/fs/bpf: No such file or directory" in told
     assert "mount -t bpf bpf /sys/fs/bpf" in told
-    told = refused("setpriv", "--reuid=65534", "--clear-groups", "--", *hauberk.split())
-    assert "this process lacks CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN" in told
 
 
 def test_what_is_degraded_is_refused_rule_by_rule(tmp_path: Path, secret: Path) -> None:
@@ -216,13 +214,3 @@ def test_what_is_degraded_is_refused_rule_by_rule(tmp_path: Path, secret: Path) 
     place = f"KubeArmorPolicy default/secrets: {tmp_path}/policy.yaml:{line}"
     assert f"{place}: spec.syscalls.matchSyscalls[0] is not enforced by this version\n" in told
     assert "--allow-unenforced" in told
-
-
-def test_under_nothing_at_all_nothing_is_loaded() -> None:
-    before = kernel_ids()
-    script = f"ls {os.fspath('/sys/fs/bpf')}; exit 2"
-    done = subprocess.run(
-        [HAUBERK, "run", "--allow-unselected", "--", "sh", "-c", script], capture_output=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (2, b"")
-    assert kernel_ids() == before
