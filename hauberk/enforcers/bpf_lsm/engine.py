@@ -16,7 +16,7 @@ from hauberk.enforcers.bpf_lsm import abi
 from hauberk.enforcers.bpf_lsm.lease import Lease
 from hauberk.enforcers.bpf_lsm.programs import OPTIONAL
 from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
-from hauberk.enforcers.protocol import EnforcerError
+from hauberk.enforcers.protocol import Enforcer, EnforcerError
 from hauberk.events.record import HB_EVENT_LAYOUT
 from hauberk.kernel import layout
 from hauberk.kernel.errors import AttachError, KernelError, PinError
@@ -42,7 +42,7 @@ MAX_ENGINES: Final = 38
 """Programs that the kernel takes on one hook (BPF_MAX_TRAMP_LINKS)."""
 
 
-class Engine:
+class Engine(Enforcer):
     """One instance of the programs, with room for `table_bytes` of tables and for abi.MAX_WORKLOADS
     workloads.
 
