@@ -89,6 +89,9 @@ __noinline int note_mount(u32 slot)
 	return 0;
 }
 
+/* A mount that the kernel made for itself has an error for a namespace. */
+#define KERNELS_OWN(ns) ((u64)(ns) >= (u64)-4095)
+
 /* At the top of a mount: go on in the one that it is mounted on. */
 static __always_inline void cross_mount(struct hb_walk *w)
 {
@@ -103,8 +106,7 @@ static __always_inline void cross_mount(struct hb_walk *w)
 		return;
 	}
 	ns = BPF_CORE_READ(m, mnt_ns);
-	/* a mount of the kernel's own (an error for a namespace): overlayfs opens directories of its layers so */
-	if ((u64)ns >= (u64)-4095) {
+	if (KERNELS_OWN(ns)) { /* overlayfs opens directories of its layers so */
 		w->end = WALK_NAMELESS;
 		return;
 	}
@@ -170,8 +172,11 @@ static long climb(u32 i, u32 *slot)
 		}
 	}
 	parent = BPF_CORE_READ(d, d_parent);
-	if (parent == d) { /* a root, but not this superblock's: disconnected, as open_by_handle_at can leave it */
-		w->end = WALK_UNKNOWN;
+	if (parent == d) {
+		/* a root, but not this superblock's: of a namespace (/proc/self/ns), else left so by open_by_handle_at */
+		struct mount *of = (void *)(w->at_mnt - bpf_core_field_offset(struct mount, mnt));
+
+		w->end = w->roots ? WALK_NAMED : KERNELS_OWN(BPF_CORE_READ(of, mnt_ns)) ? WALK_NAMELESS : WALK_UNKNOWN;
 		return 1;
 	}
 	s->dentries[w->depth & (HB_DEPTH - 1)] = w->at;
