@@ -63,6 +63,8 @@ _KINDS = (
 _POSTURES = (Posture.ALLOW, Posture.AUDIT, Posture.AUDIT, Posture.BLOCK)
 _AIMS = 6
 """Combinations that a set aims at."""
+_CARRIED = 4
+"""Accesses of a set that carry something out of a rule's reach."""
 
 
 def can_be_written(condition: str, operation: str) -> bool:
@@ -231,9 +233,11 @@ class Draw:
         while len(targets) < self._accesses:
             entry = pick.choice(entries)
             targets.append((entry, pick.choice(_suited(entry.section))))
+        drawn = [self._access(world, crew, entry, operation) for entry, operation in targets]
+        carried = self._carried(world, crew, entries)
+        drawn[len(drawn) - len(carried) :] = carried
         accesses = []
-        for entry, operation in targets:
-            access = self._access(world, crew, entry, operation)
+        for access in drawn:
             answers = tuple(expected(scene.meaning, access, world))
             self.tally.add(scene.meaning, access, answers, world)
             accesses.append((access, answers))
@@ -414,9 +418,7 @@ class Draw:
     def _move(self, world: World, actor: Actor, verb: str, named: "_Named", owners: Sequence[int]) -> Access:
         pick = self._random
         if verb == "rename" and pick.random() < 0.2:
-            source, target = pick.choice(world.movable), pick.choice(world.new)
-            if not target.startswith(source + b"/"):
-                return Access(actor, verb, source, target, *owners, is_directory=True)
+            return self._directory_move(actor, pick.choice(world.movable), world, owners)
         source = named.one(pick, world.files)
         targets = [path for path in world.files if path != source]
         if verb == "link" or (verb == "rename" and pick.random() < 0.6):
@@ -427,6 +429,32 @@ class Draw:
             source, target = target, source
         return Access(actor, verb, source, target, *owners, replaces=target in world.files)
 
+    def _directory_move(self, actor: Actor, source: bytes, world: World, owners: Sequence[int]) -> Access:
+        target = self._random.choice([path for path in world.new if not path.startswith(source + b"/")])
+        return Access(actor, "rename", source, target, *owners, is_directory=True)
+
+    def _carried(self, world: World, crew: "_Crew", entries: Sequence[Written]) -> list[Access]:
+        """What Blocks name is moved by anybody, mostly by somebody of whom they do not speak."""
+        pick = self._random
+        blocks = [
+            entry for entry in entries if entry.action is Action.BLOCK and entry.section <= Section.FILE
+        ]
+        found = []
+        for _ in range(_CARRIED if blocks else 0):
+            named = _Named(world, pick.choice(blocks))
+            program = pick.choice((None, *world.programs))
+            actor = crew.nearest(Actor(program, None, pick.random() < 0.5, pick.choice(OWNERS)))
+            owners = [actor.uid, pick.choice(OWNERS)]
+            above = [d for d in world.movable if any(f.startswith(d + b"/") for f in named.all(world.files))]
+            if above and pick.random() < 0.5:
+                found.append(self._directory_move(actor, pick.choice(above), world, owners))
+                continue
+            source = named.one(pick, world.files)
+            verb, places = pick.choice((("rename", world.new), ("link", world.new), ("rename", world.files)))
+            target = pick.choice([path for path in places if path != source])
+            found.append(Access(actor, verb, source, target, *owners, replaces=target in world.files))
+        return found
+
     def _actor(self, world: World, crew: "_Crew", entry: Written, operation: str) -> Actor:
         """Somebody of whom the rule speaks, three times in four."""
         pick = self._random
@@ -434,7 +462,7 @@ class Draw:
         listed = [world.resolve(source.encode()) for source in entry.sources]
         if listed and pick.random() < 0.75:
             program = pick.choice(listed)
-            if operation == "exec" and pick.random() < 0.3:
+            if operation == "exec" and pick.random() < 0.5:
                 program, replaced = pick.choice(world.programs), program
         elif pick.random() < 0.5:
             program = pick.choice(world.programs)
@@ -468,8 +496,11 @@ class _Named:
             document = Document("KubeArmorPolicy", "one", (entry,))
             self._rules = [r.target for r in written.rules((document,), world, Postures()).rules]
 
+    def all(self, objects: Sequence[bytes]) -> list[bytes]:
+        return [path for path in objects if any(matches(target, path) for target in self._rules)]
+
     def one(self, pick: random.Random, objects: Sequence[bytes]) -> bytes:
-        named = [path for path in objects if any(matches(target, path) for target in self._rules)]
+        named = self.all(objects)
         return pick.choice(named if named and pick.random() < 0.9 else objects)
 
 

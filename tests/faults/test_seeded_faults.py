@@ -40,7 +40,7 @@ from tests.agreement.world import World
 Patch = pytest.MonkeyPatch
 Key = tuple[object, ...]
 
-SEED = 14
+SEED = 33
 ROOT = (Mount(1 << 20, True, 2, b""),)
 WORLDS = (World(), World("/below"), World("", True), World("/below", True))
 

@@ -22,8 +22,9 @@ from tests.agreement.draw import Draw, Scene
 from tests.kernel.agreement.stage import Cast, Stage
 from tests.kernel.arena import Arena
 
-SEED = 3
-SCENES = 6
+SEED = 6
+SCENES = 4
+"""A draw in which each of the faults matters."""
 
 FAULTS = {
     "the_last_byte_of_a_short_name_is_skipped": (
@@ -51,10 +52,10 @@ FAULTS = {
         "return bpf_get_current_task_btf()->signal->tty != NULL;",
         "return !SEEDED && bpf_get_current_task_btf()->signal->tty != NULL;",
     ),
-    "a_new_file_is_nobodys": (
-        "hooks/path.h",
-        "	x.owner = parent ? parent->d_inode->i_uid.val : d->d_inode->i_uid.val;",
-        "	x.owner = parent ? (SEEDED ? ~0u : parent->d_inode->i_uid.val) : d->d_inode->i_uid.val;",
+    "nobody_owns_anything": (
+        "lib/verdict.h",
+        "return bpf_get_current_task_btf()->cred->fsuid.val == owner;",
+        "return !SEEDED && bpf_get_current_task_btf()->cred->fsuid.val == owner;",
     ),
 }
 """File, what is replaced there, and by what."""
