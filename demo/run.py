@@ -37,7 +37,7 @@ LAB_KERNEL = "6.12"
 LOST_VM = 125
 SILENCE_SECONDS = 240
 """Without a word for this long, what runs there is taken for dead. Fetching a kernel is not silent."""
-END_SECONDS = 20
+END_SECONDS = 40
 
 STAGE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 LAB = (str(BIN / "hauberk"), "lab", "run", "--kernel", LAB_KERNEL, "--")

@@ -143,8 +143,7 @@ class Service:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._words, cwd="/"
         )
         assert self._process.stdout
-        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
-        self._reader.start()
+        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
 
     def _read(self, lines: IO[bytes]) -> None:
         for line in lines:
@@ -184,8 +183,13 @@ class Service:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        # Hauberk keeps its end of the pipe until the last confined process is gone and the tables are freed.
-        self._reader.join(END_SECONDS)
+        # What outlives the service is this process's child now, the first of its namespace: processes
+        # of an interrupted attack, and Hauberk, which looks after them and then frees the tables.
+        end = time.monotonic() + END_SECONDS
+        with suppress(ChildProcessError):
+            while time.monotonic() < end:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    time.sleep(0.05)
 
 
 @contextmanager
