@@ -264,12 +264,12 @@ class _Compiler:
         if state + n >= self.limit:
             raise TooManyStatesError(self.limit)
         self.enter(edge, state)
-        t.default.extend([usual] * n)
-        t.first.extend(range(first, first + n))
+        t.default += array("I", (usual,)) * n
+        t.first += array("I", range(first, first + n))
         t.count += b"\1" * n
-        t.accept.extend([place.accept] * n)
+        t.accept += array("I", (place.accept,)) * n
         t.symbols += text
-        t.targets.extend(range(state + 1, state + n + 1))
+        t.targets += array("I", range(state + 1, state + n + 1))
         # The start is left out: it is entered with nothing read.
         begin = state + (edge == -1)
         if state + n - begin >= SHORTEST_CHAIN:
@@ -312,11 +312,11 @@ class _Compiler:
             targets += link.targets
             state += 1
             targets[edge] = state
-        t.default.extend([link.default for link in links])
+        t.default += array("I", [link.default for link in links])
         t.count += bytes([len(link.symbols) for link in links])
-        t.accept.extend([link.accept for link in links])
+        t.accept += array("I", [link.accept for link in links])
         t.symbols += b"".join([link.symbols for link in links])
-        t.targets.extend(targets)
+        t.targets += array("I", targets)
         return first + edge
 
     def link(self, place: Place, byte: int) -> Link:

@@ -21,7 +21,7 @@ SLOT = 8
 MAX_BYTE = 255
 
 # How many slots behind the last row placed a gap is still tried.
-_BEHIND = 192
+_BEHIND = 128
 # Slots by which the arrays grow.
 _GROWTH = 1 << 16
 # States that are sorted together.
@@ -94,7 +94,7 @@ class Layout:
         known = array("I", (0,)) + references
         for at in range(begin, end, _GROWTH):
             part = slice(2 * at + 1, 2 * min(at + _GROWTH, end), 2)
-            words[part] = array("I", [known[state] for state in words[part]])
+            words[part] = array("I", [known[state] for state in words[part].tolist()])
         for slot, state in self.ends:
             words[2 * slot + 1] = references[state]
 
@@ -108,15 +108,17 @@ class Layout:
         room = len(words) // 2 - MAX_BYTE
         gaps = Gaps(len(words) // 2)
         place, base, text, all_targets = gaps.place, self.base, bytes(t.symbols), t.targets
-        # By symbols; to look a mask up is much cheaper than to make it anew.
-        masks: dict[bytes, int] = {}
+        # For each set of symbols the row's mask, and where its edges lie, in words from its first.
+        masks: dict[bytes, tuple[int, tuple[int, ...]]] = {}
         states = zip(range(len(loose)), t.first, t.count, accepts, t.default, references, strict=True)
         for state, first, count, accept, default, reference in compress(states, loose):
             if reference:
                 continue
             symbols = text[first : first + count]
-            mask = masks.get(symbols) or masks.setdefault(symbols, row_mask(symbols))
-            slot = place(symbols, mask)
+            known = masks.get(symbols)
+            if known is None:
+                known = masks[symbols] = row_mask(symbols), tuple(2 * symbol for symbol in symbols)
+            slot = place(symbols, known[0])
             if slot >= room:
                 words.frombytes(bytes(SLOT * _GROWTH))
                 room = len(words) // 2 - MAX_BYTE
@@ -125,8 +127,8 @@ class Layout:
             slot += slot
             words[slot] = accept
             words[slot + 1] = 1 + default
-            for symbol in symbols:
-                edge = slot + symbol + symbol
+            for edge in known[1]:
+                edge += slot
                 words[edge] = reference
                 words[edge + 1] = 1 + all_targets[first]
                 first += 1

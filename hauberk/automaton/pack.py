@@ -93,8 +93,9 @@ class TableBuilder:
         """Add all states and return the reference to the start. `accept_words` gives the accept word of
         each state.
 
-        Absorbing states with equal accept words share one row, also with those of automata added before; without
-        `share` each state has a row of its own, so that references can be compared in place of states.
+        Absorbing states with equal accept words share one row, also with those of automata added before;
+        without `share` each state has a row of its own, so that references can be compared in place of
+        states.
         """
         t = automaton.tables
         accepts = array(
