@@ -31,7 +31,7 @@ from hauberk.events.translate import Translator
 from hauberk.kernel.features import Diagnosis, probe
 from hauberk.kernel.namespaces import enter_root
 from hauberk.kernel.ring import RingReader, records
-from hauberk.kernel.signals import Received, SignalReader
+from hauberk.kernel.signals import Received, SignalReader, restore_default_handlers
 from hauberk.rules.model import Rule
 from hauberk.workloads.command import Command
 
@@ -186,6 +186,7 @@ class Session:
 
     def _watch_on(self, at_end: Callable[[], None]) -> NoReturn:
         try:
+            restore_default_handlers()
             # Leave the terminal to its user, and directories to whoever wants to unmount them.
             os.setsid()
             os.chdir("/")
@@ -198,11 +199,12 @@ class Session:
                     self._flush()
                 self._drain_once()
             self._drain()
+            # Only now: whatever ends this process before, the tasks are to stay confined.
+            self._remove()
             for sink in self._sinks:
                 sink.close()
             at_end()
         finally:
-            self._remove()
             os._exit(0)
 
     def close(self) -> None:

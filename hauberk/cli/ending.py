@@ -6,7 +6,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -48,17 +48,19 @@ def interruptible() -> Iterator[None]:
 
 
 def say(error: HauberkError) -> None:
-    """Tell of an error, with its remedy."""
-    click.echo(f"hauberk: {error.message}", err=True)
-    if error.remedy:
-        click.echo(f"  {error.remedy}", err=True)
+    """Tell of an error, with its remedy, if somebody is there to be told."""
+    with suppress(OSError):
+        click.echo(f"hauberk: {error.message}", err=True)
+        if error.remedy:
+            click.echo(f"  {error.remedy}", err=True)
 
 
 def die_by(number: int) -> NoReturn:
     """End by a signal, as whoever waits should see it: a shell stops its script after an interrupt."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            stream.flush()
+            with suppress(OSError):
+                stream.flush()
     # One core dump, that of whoever got the signal first, is enough.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if number not in (signal.SIGKILL, signal.SIGSTOP):

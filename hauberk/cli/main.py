@@ -6,15 +6,15 @@ So `hauberk version` does not pay for pydantic, and `hauberk lab` works where th
 
 import importlib
 import os
-import signal
 import sys
 import traceback
+from contextlib import suppress
 from typing import NoReturn
 
 import click
 
 from hauberk import __version__
-from hauberk.cli.ending import FAILED, Interrupted, die_by, say
+from hauberk.cli.ending import FAILED, Interrupted, die_by, interruptible, say
 from hauberk.errors import HauberkError
 
 COMMANDS = ("completion", "lab", "policy", "probe", "run")
@@ -68,24 +68,29 @@ def version() -> None:
 
 def main() -> NoReturn:
     """The entry point. Whatever goes wrong is told in words and ends in a status; no traceback gets out."""
-    _occupy_standard_streams()
     try:
-        # Colours where the stream is a terminal, which click finds out if it is told nothing.
-        color = False if os.environ.get("NO_COLOR") else None
-        status = hauberk.main(prog_name="hauberk", standalone_mode=False, color=color)
+        with interruptible():
+            _occupy_standard_streams()
+            # Colours where the stream is a terminal, which click finds out if it is told nothing.
+            color = False if os.environ.get("NO_COLOR") else None
+            status = hauberk.main(prog_name="hauberk", standalone_mode=False, color=color)
         sys.exit(status if isinstance(status, int) else 0)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         context = getattr(error, "ctx", None)
         is_run = context is not None and context.command_path == "hauberk run"
         sys.exit(FAILED if is_run else error.exit_code)
-    except click.Abort:
-        die_by(signal.SIGINT)
     except Interrupted as interrupted:
         die_by(interrupted.number)
     except HauberkError as error:
         _debug()
         say(error)
+        sys.exit(FAILED)
+    except OSError as error:
+        _debug()
+        what = f"{error.filename}: " if error.filename else ""
+        say(HauberkError(f"{what}{error.strerror or error}", f"{DEBUG}=1 in the environment tells more"))
         sys.exit(FAILED)
     except Exception as error:
         _debug()

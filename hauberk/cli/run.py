@@ -15,7 +15,7 @@ import click
 from hauberk.agent.plan import Outlook, Request, UnenforcedError
 from hauberk.agent.session import Ended, Session
 from hauberk.agent.status import ended_data, outlook_data, write_status
-from hauberk.cli.ending import die_by, interruptible, say
+from hauberk.cli.ending import die_by, say
 from hauberk.enforcers.bpf_lsm.engine import MAX_TASKS
 from hauberk.events.pipeline import Losses
 from hauberk.rules.model import Posture, Postures, Section
@@ -162,8 +162,7 @@ def run(
         allow_unselected=allow_unselected,
     )
     try:
-        with interruptible():
-            ended = _run(request, alerts, status_file and status_file.absolute(), verbose)
+        ended = _run(request, alerts, status_file and status_file.absolute(), verbose)
     except CommandError as error:
         say(error)
         sys.exit(error.status)

@@ -72,3 +72,10 @@ class SignalReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def restore_default_handlers() -> None:
+    """Let every signal that this process has a handler for do what it does by default, as after an exec."""
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from hauberk.errors import HauberkError
+from hauberk.kernel.signals import restore_default_handlers
 
 FAILED = 125
 NOT_EXECUTABLE = 126
@@ -126,9 +127,7 @@ class Command:
         if self._sigchld == signal.SIG_IGN:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         # A handler of this process would be a surprise here: while it waits, the child just ends.
-        for number in signal.valid_signals():
-            if callable(signal.getsignal(number)):
-                signal.signal(number, signal.SIG_DFL)
+        restore_default_handlers()
 
 
 def _execute(argv: list[str]) -> int:

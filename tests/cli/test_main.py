@@ -4,6 +4,7 @@ terminals."""
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,6 +37,8 @@ def raising(error: BaseException) -> Callable[..., int]:
             125,
             "hauberk: a defect in Hauberk: KeyError: 'x'\n  HAUBERK_DEBUG=1 in the environment tells more\n",
         ),
+        (OSError(28, "No space left on device"), 125, "hauberk: No space left on device\n"),
+        (FileNotFoundError(2, "No such file", "/x"), 125, "hauberk: /x: No such file\n"),
         (MemoryError(), 125, "hauberk: a defect in Hauberk: MemoryError\n"),
         (click.UsageError("no such thing"), 2, "Error: no such thing\n"),
     ],
@@ -66,6 +69,27 @@ def test_the_place_of_an_error_is_told_to_who_asks(
     with pytest.raises(SystemExit):
         module.main()
     assert "in command" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [HAUBERK, "version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 125
+    assert done.stderr.startswith("hauberk: No space left on device\n")
+
+
+def test_ctrl_c_ends_it_as_it_ends_others(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "policy")
+    argv = [HAUBERK, "policy", "check", str(tmp_path / "policy")]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE) as process:
+        # It has begun to wait for the policy when somebody else can open the pipe.
+        fd = os.open(tmp_path / "policy", os.O_WRONLY)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1] == b""
+        assert process.returncode == -signal.SIGINT
+        os.close(fd)
 
 
 def test_version() -> None:

@@ -54,8 +54,9 @@ def test_descendants_stay_confined_after_hauberk_and_the_last_one_frees_the_tabl
     go.touch()
     until(lambda: not pinned(), "the end of the tables")
     assert out.read_text() == f"cat: {secret}: Permission denied\n1\n"
+    until(lambda: run.report["ended"]["tasks_left"] == 0, "the last status")
+    assert run.report["ended"]["refused"] == 1
     assert [alert["Resource"] for alert in run.alerts] == [str(secret)]
-    assert (run.report["ended"]["tasks_left"], run.report["ended"]["refused"]) == (0, 1)
 
 
 def test_killed_hauberk_leaves_its_command_confined_and_the_next_run_sweeps(
