@@ -110,8 +110,9 @@ class _Names:
                 return (pattern, *(Directory(name, recursive) for name in self.of_path(path)[1:]))
             case Glob(text):
                 return self._of_glob(text)
-            case Name():
-                return (pattern,)
+            case Name(name):
+                # What is executed from memory has a name and lies in no directory.
+                return (pattern, Exact(name)) if name.startswith(b"memfd:") else (pattern,)
 
     def _of_glob(self, text: bytes) -> tuple[Glob, ...]:
         special = min((i for i in map(text.find, _GLOB_SPECIAL) if i >= 0), default=len(text))

@@ -21,7 +21,7 @@ from .make import alphabet, naive, pattern_lists, scenes
 def test_the_automaton_agrees_with_the_naive_matcher() -> None:
     tally: Counter[str] = Counter()
 
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=400, deadline=None)
     @given(scenes())
     def agree(scene: tuple[list[Pattern], list[bytes]]) -> None:
         patterns, tried = scene
@@ -290,10 +290,9 @@ class TestLimit:
         [
             [Glob(b"/*a" + b"?" * 60)],
             [Glob(b"/**%c**%c**" % (i, i + 1)) for i in range(97, 120)],
-            [Glob(b"/**/" + b"?" * i + b"a**") for i in range(1, 40)],
             [Glob(b"/{" + b",".join(b"*%c" % i + b"?" * 30 for i in range(97, 120)) + b"}")],
         ],
-        ids=["one", "many", "shifted", "alternatives"],
+        ids=["one", "many", "alternatives"],
     )
     def test_exponential_globs_are_refused_within_bounded_memory(self, patterns: list[Pattern]) -> None:
         tracemalloc.start()

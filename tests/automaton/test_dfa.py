@@ -92,6 +92,24 @@ def test_one_pattern_lies_within_another(outer: Pattern, inner: Pattern) -> None
     assert expected or inner == Glob(b"/a/{,/}b/")
 
 
+@pytest.mark.parametrize("impossible", [rb"/a/longer\/\/path", rb"/a/long\/\/c/x"])
+def test_a_name_with_an_empty_component_does_not_occur(impossible: bytes) -> None:
+    patterns: list[Pattern] = [Exact(b"/q"), Glob(impossible), Exact(b"/a/long/b/x")]
+    automaton = compile_patterns(patterns)
+    assert automaton.match(impossible.replace(b"\\/\\/", b"/")) == set()
+    assert automaton.includes(0, 1)
+    assert not automaton.includes(0, 2)
+
+
+def test_a_name_with_a_slash_at_its_end_does_not_occur() -> None:
+    # All bytes but the slash lead elsewhere than the default, which therefore only a slash reaches.
+    ordinary = [bytes((c,)) for c in range(1, 256) if c != SLASH]
+    every = [Glob(b"/**" + (c if c.isalnum() else b"\\" + c)) for c in ordinary]
+    automaton = compile_patterns([Glob(b"/**[^/]"), Glob(b"/**/"), *every])
+    assert automaton.match(b"/a/") == {1}
+    assert automaton.includes(0, 1)
+
+
 @pytest.mark.parametrize(
     ("outer", "inner"),
     [

@@ -87,6 +87,21 @@ def test_every_edge_of_a_large_table_is_found() -> None:
     assert len(image) <= 10.5 * (len(automaton) + len(automaton.tables.targets))
 
 
+def test_no_lookup_of_a_row_reaches_beyond_the_image() -> None:
+    patterns: list[Pattern] = [Exact(b"/"), *tails(5, 3), Directory(b"/d"), Glob(b"/[a-z]*/x")]
+    for kept in range(1, len(patterns) + 1):
+        automaton = compile_patterns(patterns[:kept])
+        builder = TableBuilder(0)
+        start = builder.add_automaton(automaton, lambda state, a=automaton: word(a, state))
+        image = builder.image()
+        for pattern in patterns[:kept]:
+            path = getattr(pattern, "path", b"/az/x")
+            for end in range(len(path) + 1):
+                assert automaton.accept_sets[
+                    walk(image, 0, start, path[:end] + b"\xff") >> 1
+                ] == automaton.match(path[:end] + b"\xff")
+
+
 def test_a_table_takes_two_slots_a_byte_of_text() -> None:
     automaton = compile_patterns(tails(3, 4000))
     builder = TableBuilder(0)
@@ -135,6 +150,35 @@ def test_absorbing_states_are_marked_in_references_and_shared_between_automata()
     assert walk(image, 16, dead, b"") == 1
     assert walk(image, 16, inside, b"/x") == 3
     assert len(image) > size
+
+
+def test_absorbing_states_can_have_rows_of_their_own() -> None:
+    automaton = compile_patterns([Directory(b"/a", True), Directory(b"/b", True)])
+    sizes = []
+    for share in (True, False):
+        builder = TableBuilder(0)
+        start = builder.add_automaton(automaton, [1] * len(automaton), share=share)
+        again = builder.add_automaton(automaton, [1] * len(automaton), share=share)
+        image = builder.image()
+        assert walk(image, 0, start, b"/a/x") == walk(image, 0, again, b"/c") == 1
+        sizes.append(sum(1 for at in range(0, len(image), 8) if image[at] & 1))
+    # Three absorbing states in each of the two automata.
+    assert sizes[1] - sizes[0] == 5
+
+
+def test_rows_without_edges_lie_side_by_side() -> None:
+    builder = TableBuilder(64)
+    builder.add_row(1, 0, {250: 8})
+    first = builder.add_rows_without_edges([3, 5, 5])
+    after = builder.add_row(7, 0, {1: 8})
+    image = builder.image()
+    assert [walk(image, 64, first + 8 * i, b"") for i in range(3)] == [3, 5, 5]
+    for row in range(first, first + 24, 8):
+        for symbol in range(1, 256):
+            assert struct.unpack_from("<I", image, row + 8 * symbol - 64)[0] != row
+    assert walk(image, 64, after, b"") == 7
+    with pytest.raises(ValueError, match="bit 0"):
+        builder.add_rows_without_edges([1, 2])
 
 
 def test_equal_rows_are_added_once() -> None:

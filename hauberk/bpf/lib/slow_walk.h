@@ -90,7 +90,7 @@ __noinline int note_mount(u32 slot)
 }
 
 /* A mount that the kernel made for itself has an error for a namespace. */
-#define KERNELS_OWN(ns) ((u64)(ns) >= (u64)-4095)
+#define KERNELS_OWN(ns) ((u64)(ns) >= (u64) - 4095)
 
 /* At the top of a mount: go on in the one that it is mounted on. */
 static __always_inline void cross_mount(struct hb_walk *w)

@@ -82,7 +82,8 @@ static void *run_in_thread(void *words)
 static pid_t clone_into(const char *cgroup)
 {
 	struct {
-		__u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+		__u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
+			cgroup;
 	} arguments = { .flags = 0x200000000ull /* CLONE_INTO_CGROUP */, .exit_signal = SIGCHLD };
 
 	arguments.cgroup = open(cgroup, O_RDONLY | O_DIRECTORY);

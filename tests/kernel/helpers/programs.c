@@ -54,13 +54,33 @@ static void hush(void)
 		dup2(null, 2);
 }
 
-static long verb_execute(char **w) { hush(); return in_child(execute_words, w); }
-static long verb_execute_held(char **w) { return in_child(execute_held, w); }
+static long verb_execute(char **w)
+{
+	hush();
+	return in_child(execute_words, w);
+}
+static long verb_execute_held(char **w)
+{
+	return in_child(execute_held, w);
+}
 /* In place of this process: only a refusal is seen. */
-static long verb_exec(char **w) { return execv(w[0], w); }
-static long verb_setenv(char **w) { return setenv(w[0], w[1], 1); }
-static long verb_setuid(char **w) { return setgid(atoi(w[0])) || setuid(atoi(w[0])) || prctl(PR_SET_DUMPABLE, 1) ? -1 : 0; }
-static long verb_setsid(char **w) { (void)w; return setsid() < 0 ? -1 : 0; }
+static long verb_exec(char **w)
+{
+	return execv(w[0], w);
+}
+static long verb_setenv(char **w)
+{
+	return setenv(w[0], w[1], 1);
+}
+static long verb_setuid(char **w)
+{
+	return setgid(atoi(w[0])) || setuid(atoi(w[0])) || prctl(PR_SET_DUMPABLE, 1) ? -1 : 0;
+}
+static long verb_setsid(char **w)
+{
+	(void)w;
+	return setsid() < 0 ? -1 : 0;
+}
 
 static long map(const char *path, int first, int then)
 {
@@ -78,8 +98,14 @@ static long map(const char *path, int first, int then)
 	return failed;
 }
 
-static long verb_map_exec(char **w) { return map(w[0], PROT_READ | PROT_EXEC, 0); }
-static long verb_protect_exec(char **w) { return map(w[0], PROT_READ, PROT_READ | PROT_EXEC); }
+static long verb_map_exec(char **w)
+{
+	return map(w[0], PROT_READ | PROT_EXEC, 0);
+}
+static long verb_protect_exec(char **w)
+{
+	return map(w[0], PROT_READ, PROT_READ | PROT_EXEC);
+}
 
 /* memfd NAME PROGRAM: hold a copy of the program that lies in memory. */
 static long verb_memfd(char **w)
@@ -98,7 +124,9 @@ static long verb_memfd(char **w)
 }
 
 const struct verb program_verbs[] = {
-	{ "execute", verb_execute }, { "execute-held", verb_execute_held }, { "exec", verb_exec }, { "setenv", verb_setenv },
-	{ "setuid", verb_setuid }, { "setsid", verb_setsid }, { "map-exec", verb_map_exec },
-	{ "protect-exec", verb_protect_exec }, { "memfd", verb_memfd }, { NULL, NULL },
+	{ "execute", verb_execute },   { "execute-held", verb_execute_held },
+	{ "exec", verb_exec },	       { "setenv", verb_setenv },
+	{ "setuid", verb_setuid },     { "setsid", verb_setsid },
+	{ "map-exec", verb_map_exec }, { "protect-exec", verb_protect_exec },
+	{ "memfd", verb_memfd },       { NULL, NULL },
 };

@@ -12,9 +12,9 @@ static long verb_socket(char **w)
 
 static struct sockaddr_in loopback(const char *port)
 {
-	return (struct sockaddr_in){
-		.sin_family = AF_INET, .sin_port = htons(port ? atoi(port) : 0), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
-	};
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons(port ? atoi(port) : 0),
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
 static long verb_bind_socket(char **w)
@@ -31,7 +31,11 @@ static long verb_connect(char **w)
 	return connect(held, (struct sockaddr *)&name, sizeof(name));
 }
 
-static long verb_listen(char **w) { (void)w; return listen(held, 4); }
+static long verb_listen(char **w)
+{
+	(void)w;
+	return listen(held, 4);
+}
 
 static long verb_accept(char **w)
 {
@@ -48,9 +52,15 @@ static long verb_send_to(char **w)
 	return sendto(held, "x", 1, 0, (struct sockaddr *)&name, sizeof(name)) < 0 ? -1 : 0;
 }
 
-static long verb_send(char **w) { (void)w; return send(held, "x", 1, 0) < 0 ? -1 : 0; }
+static long verb_send(char **w)
+{
+	(void)w;
+	return send(held, "x", 1, 0) < 0 ? -1 : 0;
+}
 
 const struct verb socket_verbs[] = {
-	{ "socket", verb_socket }, { "bind-socket", verb_bind_socket }, { "connect", verb_connect }, { "listen", verb_listen },
-	{ "accept", verb_accept }, { "send-to", verb_send_to }, { "send", verb_send }, { NULL, NULL },
+	{ "socket", verb_socket },   { "bind-socket", verb_bind_socket },
+	{ "connect", verb_connect }, { "listen", verb_listen },
+	{ "accept", verb_accept },   { "send-to", verb_send_to },
+	{ "send", verb_send },	     { NULL, NULL },
 };

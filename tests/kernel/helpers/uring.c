@@ -26,10 +26,12 @@ static int make_ring(struct ring *r, int poll)
 	r->fd = syscall(SYS_io_uring_setup, 4, &r->p);
 	if (r->fd < 0)
 		return -1;
-	r->sq = mmap(NULL, r->p.sq_off.array + 4 * sizeof(__u32), PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQ_RING);
-	r->cq = mmap(NULL, r->p.cq_off.cqes + 8 * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE, MAP_SHARED, r->fd,
-		     IORING_OFF_CQ_RING);
-	r->sqes = mmap(NULL, 4 * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQES);
+	r->sq = mmap(NULL, r->p.sq_off.array + 4 * sizeof(__u32), PROT_READ | PROT_WRITE, MAP_SHARED, r->fd,
+		     IORING_OFF_SQ_RING);
+	r->cq = mmap(NULL, r->p.cq_off.cqes + 8 * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE, MAP_SHARED,
+		     r->fd, IORING_OFF_CQ_RING);
+	r->sqes =
+		mmap(NULL, 4 * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, IORING_OFF_SQES);
 	return r->sq == MAP_FAILED || r->cq == MAP_FAILED || r->sqes == MAP_FAILED ? -1 : 0;
 }
 
@@ -85,7 +87,9 @@ static long verb_uring(char **w)
 		e->opcode = IORING_OP_MKDIRAT;
 		e->len = 0755;
 	} else if (!strcmp(operation, "rename") || !strcmp(operation, "link") || !strcmp(operation, "symlink")) {
-		e->opcode = operation[0] == 'r' ? IORING_OP_RENAMEAT : operation[0] == 'l' ? IORING_OP_LINKAT : IORING_OP_SYMLINKAT;
+		e->opcode = operation[0] == 'r'	  ? IORING_OP_RENAMEAT
+			    : operation[0] == 'l' ? IORING_OP_LINKAT
+						  : IORING_OP_SYMLINKAT;
 		e->len = AT_FDCWD;
 		if (e->opcode == IORING_OP_SYMLINKAT)
 			e->len = 0;
@@ -96,9 +100,9 @@ static long verb_uring(char **w)
 		e->off = atoi(w[3]);
 		e->addr = 0;
 	} else if (!strcmp(operation, "connect")) {
-		name = (struct sockaddr_in){
-			.sin_family = AF_INET, .sin_port = htons(atoi(w[2])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
-		};
+		name = (struct sockaddr_in){ .sin_family = AF_INET,
+					     .sin_port = htons(atoi(w[2])),
+					     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 		e->opcode = IORING_OP_CONNECT;
 		e->fd = held;
 		e->addr = (unsigned long)&name;
