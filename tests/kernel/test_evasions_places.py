@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.arena import Arena
+from hauberk.rules.model import Section
+from tests.kernel.arena import BLOCK, Arena
 from tests.kernel.helpers.act import Session, policy
 from tests.kernel.helpers.evasion import Evasion, Pair, Trial, pair, trials
 
@@ -62,9 +63,6 @@ def test_from_elsewhere_a_file_is_refused_as_before(sessions: Pair, trial: Trial
 def test_what_overlayfs_opens_for_itself_is_no_access(arena: Arena, act: Path) -> None:
     """The root is an overlay here: reading, listing and changing (which copies up) are each seen once, by
     their own name."""
-    from hauberk.rules.model import Section
-    from tests.kernel.arena import BLOCK
-
     lower = "/etc/debian_version"
     made = "/srv/overlay-made"
     rules = policy(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acting as somebody else: children, threads and kernel workers carry the label of who made them."""
 
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,9 +68,6 @@ def test_another_task_is_refused_as_its_maker(sessions: Pair, trial: Trial) -> N
 
 @pytest.mark.parametrize("mode", MODES)
 def test_sockets_of_io_uring_are_refused_as_others(arena: Arena, act: Path, mode: str) -> None:
-    import os
-    import socket
-
     def made_before() -> None:
         os.dup2(socket.socket().detach(), 20)
 
