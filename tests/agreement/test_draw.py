@@ -6,7 +6,8 @@ import pytest
 from hauberk.rules.model import Section
 from tests.agreement import written
 from tests.agreement.access import OPERATIONS
-from tests.agreement.draw import COMBINATIONS, CONDITIONS, Draw, Scene, can_be_written
+from tests.agreement.draw import Draw, Scene
+from tests.agreement.tally import COMBINATIONS, CONDITIONS, can_be_written
 from tests.agreement.world import World
 
 WORLDS = (World(), World("/below"), World("", True), World("/below", True))

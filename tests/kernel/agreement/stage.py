@@ -23,7 +23,7 @@ from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import SPECIAL_NAMES, Operation, Postures, RuleSet, Section, Verdict
 from hauberk.workloads.command import Command
 from tests.agreement.access import Access, Actor, Answer, error_of
-from tests.agreement.draw import way_of
+from tests.agreement.deeds import way_of
 from tests.agreement.world import World
 from tests.kernel.arena import Arena
 

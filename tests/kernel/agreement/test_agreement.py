@@ -10,7 +10,8 @@ import os
 import pytest
 
 from hauberk.workloads.mounts import mounts_of
-from tests.agreement.draw import COMBINATIONS, Draw
+from tests.agreement.draw import Draw
+from tests.agreement.tally import COMBINATIONS
 from tests.kernel.agreement.stage import Cast, Stage
 from tests.kernel.arena import Arena, shell
 
