@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instructions that enforcement adds to single operations. Run as root in the lab, with --icount (`make bench`).
+"""What enforcement costs: run as root in the lab, with --icount, by `run.py`.
 
-Prints one JSON object: for each setting the nanoseconds of each operation, which -icount makes instructions.
+Prints one JSON object: the nanoseconds of each operation in each setting, which -icount makes instructions;
+how long it takes to put rules in force, by phase; and the memory that this takes. With arguments only for so
+many rules.
 """
 
+import gc
 import json
 import os
 import resource
@@ -12,18 +15,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from hauberk.agent.child import in_child
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.engine import FIRST_TABLE
 from hauberk.enforcers.bpf_lsm.programs import needless
-from hauberk.enforcers.bpf_lsm.tables import TableCompiler
+from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
 from hauberk.kernel.namespaces import enter_root
 from hauberk.policy.load import load
 from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import Posture, Postures
+from hauberk.rules.model import Posture, Postures, Rule
 from hauberk.rules.normalise import rule_set
 from hauberk.workloads.command import Command
 from hauberk.workloads.mounts import mounts_of
@@ -44,6 +48,7 @@ OPERATIONS = (
     ("vfork+exec+exit+wait, static", ("exec", "/bin/micro")),
     ("vfork+exec+exit+wait, dynamic", ("exec", "/bin/dynamic")),
 )
+RULES = (0, 1, 100, 10_000)
 
 
 def policy(rules: int) -> str:
@@ -64,24 +69,25 @@ def make_root(root: Path) -> None:
     source = Path(__file__).with_name("micro.c")
     subprocess.run(["cc", "-O2", "-static", "-o", root / "bin/micro", source], check=True)
     subprocess.run(["cc", "-O2", "-o", root / "bin/dynamic", source], check=True)
-    for line in subprocess.run(["ldd", root / "bin/dynamic"], capture_output=True, text=True, check=True).stdout.split():
-        if line.startswith("/"):
-            place = root / line.lstrip("/")
+    listed = subprocess.run(["ldd", root / "bin/dynamic"], capture_output=True, text=True, check=True)
+    for word in listed.stdout.split():
+        if word.startswith("/"):
+            place = root / word.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(line, place)
+            shutil.copy(word, place)
     for path in (FULL, EARLY):
         place = root / path.lstrip("/")
         place.parent.mkdir(parents=True)
         place.write_text("x" * 100)
 
 
-def measure(root: Path, confine: Callable[[Command], None], operations: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, int]:
+def measure(root: Path, confine: Callable[[Command], None]) -> dict[str, int]:
     """What each operation takes in a process that `confine` was given before it began."""
     found = {}
-    for title, arguments in operations:
+    for title, arguments in OPERATIONS:
         out, into = os.pipe()
 
-        def prepare() -> None:
+        def prepare(into: int = into) -> None:
             os.dup2(into, 1)
             enter_root(str(root))
 
@@ -98,38 +104,82 @@ def measure(root: Path, confine: Callable[[Command], None], operations: Sequence
     return found
 
 
+def compiled(file: str, pid: int) -> tuple[tuple[Rule, ...], Table, dict[str, float], int]:
+    """Rules and table of a policy file, as a child process of a session makes them.
+
+    Also the seconds by phase, and the memory that it took, in bytes.
+    """
+    gc.disable()
+    before, begin = peak_rss(), time.monotonic()
+    policies = load([file]).policies if file else ()
+    read = time.monotonic()
+    rules = rule_set(policies, AUDIT, resolve=resolver(os.fsencode(f"/proc/{pid}/root")))
+    del policies
+    normalised = time.monotonic()
+    table = TableCompiler(Meaning(rules), FIRST_TABLE).compile(mounts_of(pid))
+    phases = {
+        "read policies": read - begin,
+        "normalise": normalised - read,
+        "compile": time.monotonic() - normalised,
+    }
+    return rules.rules, table, phases, peak_rss() - before
+
+
 def enforced(root: Path, rules: int) -> dict[str, object]:
     """The operations under so many rules, and what it took to put these in force."""
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        file.write(policy(rules) if rules else "")
-        file.flush()
-        before = peak_rss()
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "policy.yaml")
+        file.write_text(policy(rules))
         begin = time.monotonic()
-        policies = load([file.name]).policies if rules else []
         waiting = Command(["/bin/micro"], partial(enter_root, str(root)))
-        resolve = resolver(os.fsencode(f"/proc/{waiting.pid}/root"))
-        meaning = Meaning(rule_set(policies, AUDIT, resolve=resolve))
-        table = TableCompiler(meaning, FIRST_TABLE).compile(mounts_of(waiting.pid))
-        compiled = time.monotonic() - begin
+        _, table, phases, added = in_child(partial(compiled, str(file) if rules else "", waiting.pid))
+        handed_over = time.monotonic()
         disabled = needless(table.flags) if rules else ()
         engine = Engine.load(f"bench-{os.getpid()}", table_bytes=len(table.image), disabled=disabled)
-        loaded = time.monotonic() - begin
+        loaded = time.monotonic()
         engine.install(0, table)
         seconds = time.monotonic() - begin
     try:
+        phases["processes"] = handed_over - begin - sum(phases.values())
+        phases["load programs"] = loaded - handed_over
+        phases["install"] = seconds - (loaded - begin)
         waiting.abandon()
-        figures = measure(root, lambda command: engine.confine(0, command.pidfd), OPERATIONS)
+        figures = measure(root, lambda command: engine.confine(0, command.pidfd))
         programs = sum(engine.verified_instructions().values())
     finally:
         engine.remove()
     return {
         "figures": figures,
-        "compile_seconds": compiled,
-        "load_seconds": loaded - compiled,
+        "phases": phases,
         "in_force_seconds": seconds,
         "table_bytes": len(table.image),
-        "added_peak_rss_bytes": peak_rss() - before,
+        "compile_added_bytes": added,
         "verified_instructions": programs,
+    }
+
+
+def ran(root: Path, rules: int) -> dict[str, float]:
+    """What a whole `hauberk run` takes: memory, and time to the command's first instruction."""
+    hauberk = Path(sys.executable).with_name("hauberk")
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "policy.yaml")
+        file.write_text(policy(rules))
+        command = [hauberk, "run", "--policy", file, "--root", root, "--", "/bin/micro", "begun"]
+        begin = time.monotonic_ns()
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin
+            assert process.stdout
+            begun = int(process.stdout.readline())
+            status = Path(f"/proc/{process.pid}/status").read_text().split()
+            process.stdin.close()
+            _, ended, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(ended)
+    if process.returncode:
+        raise SystemExit(f"hauberk run with {rules} rules: status {process.returncode}")
+    return {
+        "resident_bytes": int(status[status.index("VmRSS:") + 1]) * 1024,
+        "largest_process_bytes": usage.ru_maxrss * 1024,
+        "begun_seconds": (begun - begin) / 1e9,
     }
 
 
@@ -141,15 +191,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         make_root(root)
-        result: dict[str, object] = {
-            "kernel": os.uname().release,
-            "none": {"figures": measure(root, lambda command: None, OPERATIONS)},
-        }
-        for rules in map(int, sys.argv[1:] or ("0", "1", "100", "10000")):
-            result[str(rules)] = enforced(root, rules)
-            print(f"{os.uname().release}: {rules} rules done", file=sys.stderr)
+        numbers = tuple(map(int, sys.argv[1:])) or RULES
+        print("without an engine", file=sys.stderr)
+        settings: dict[str, object] = {"none": {"figures": measure(root, lambda command: None)}}
+        run: dict[str, object] = {}
+        for rules in numbers:
+            print(f"{rules} rules", file=sys.stderr)
+            settings[str(rules)] = enforced(root, rules)
+            if rules:
+                run[str(rules)] = ran(root, rules)
         subprocess.run(["umount", "-l", root], check=True)
-    print(json.dumps(result, indent=1))
+    print(json.dumps({"kernel": os.uname().release, "settings": settings, "run": run}, indent=1))
 
 
 if __name__ == "__main__":
