@@ -174,14 +174,15 @@ class Automaton:
         # Stretches in which all states are alike, backwards: states are numbered nearly in the order in
         # which they are reached, so that this settles in a few rounds.
         loose = self._loose()
+        undecided = [state for state in loose if not live[state]]
         changed = True
         while changed:
             changed = False
             chains = reversed(t.chains)
             chain = next(chains, (-1, 0))
-            for state in loose:
+            for state in undecided:
                 while state < chain[0]:
-                    changed |= self._spread(chain, live)
+                    changed |= not live[chain[0]] and self._spread(chain, live)
                     chain = next(chains, (-1, 0))
                 if not live[state]:
                     first = t.first[state]
@@ -189,12 +190,15 @@ class Automaton:
                     if live[t.default[state]] or any(live[to] for to in targets):
                         live[state] = 1
                         changed = True
-        below = bytearray(len(live))
+        below = bytearray(map(live.__getitem__, t.default))
         for state in loose:
-            below[state] = live[self.step(state, _SLASH)]
+            if t.count[state]:
+                first = t.first[state]
+                at = t.symbols.find(_SLASH, first, first + t.count[state])
+                if at >= 0:
+                    below[state] = live[t.targets[at]]
         for state, length in t.chains:
             first = t.first[state]
-            below[state : state + length] = bytes((live[t.default[state]],)) * length
             at = t.symbols.find(_SLASH, first, first + length)
             while at >= 0:
                 below[state + at - first] = live[t.targets[at]]

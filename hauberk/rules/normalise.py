@@ -125,7 +125,7 @@ class _Names:
         return (Glob(text), *(Glob(_escape(real) + rest) for real in names[1:]))
 
     def _note(self, path: bytes, *others: bytes) -> tuple[bytes, ...]:
-        if all(other == path for other in others):
+        if others == (path,) * len(others):
             return (path,)
         # What /proc links to depends on who looks: no such path names one object.
         lasting = (other for other in others if not other.startswith(b"/proc/"))

@@ -65,6 +65,8 @@ def resolver(root: bytes) -> Callable[[bytes], bytes]:
             if parent not in known:
                 known[parent] = follow(_START, _components(parent))
             place = known[parent]
+            if place is not None and place.missing and last not in (b"", b".", b".."):
+                return place.real + b"/" + last
             found = None if place is None else follow(place, _components(last))
         return path if found is None else found.real
 
