@@ -22,9 +22,7 @@ YAML = [block for page in PAGES for block in blocks(page, "yaml")]
 
 def test_the_pages_of_the_readme_are_those_there_are() -> None:
     linked = {(ROOT / target).resolve() for target in _links(ROOT / "README.md") if target.endswith(".md")}
-    # Figures come and go with `make bench`.
-    optional = {ROOT / "README.md", ROOT / "docs" / "performance.md"}
-    assert linked - optional == set(PAGES) - optional
+    assert linked == set(PAGES) - {ROOT / "README.md"}
 
 
 @EVERY_PAGE
