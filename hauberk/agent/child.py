@@ -10,32 +10,39 @@ import pickle
 import signal
 import traceback
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from io import FileIO
+from select import POLLIN, poll
+from typing import Final, NoReturn, TypeVar
 
 from hauberk.errors import HauberkError
+from hauberk.kernel.signals import SignalReader, die_with
 
 T = TypeVar("T")
+
+_CHUNK: Final = 1 << 20
 
 
 class ChildDefect(RuntimeError):
     """The work raised something that Hauberk does not raise on purpose; the child's traceback is the text."""
 
 
-def in_child(work: Callable[[], T]) -> T:
+def in_child(work: Callable[[], T], signals: SignalReader) -> T:
     """The result of `work`, which has to be picklable.
 
     A HauberkError that it raises is raised here, as a plain one with the same message and remedy. Raises
-    HauberkError if the child is killed (for want of memory, say) and ChildDefect for any other exception.
+    HauberkError if the child is killed (for want of memory, say), ChildDefect for any other exception, and
+    Interruption if one of `signals` asks for it.
     """
     receive, send = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(receive)
-        _answer(send, work)
+        _answer(parent, send, work)
     os.close(send)
     try:
-        with open(receive, "rb") as pipe:
-            data = pipe.read()
+        with open(receive, "rb", buffering=0) as pipe:
+            data = _read(pipe, signals)
     except BaseException:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -53,9 +60,27 @@ def in_child(work: Callable[[], T]) -> T:
     return answer
 
 
-def _answer(send: int, work: Callable[[], T]) -> NoReturn:
+def _read(pipe: FileIO, signals: SignalReader) -> bytes:
+    """All that comes through the pipe."""
+    chunks: list[bytes] = []
+    waiting = poll()
+    waiting.register(pipe, POLLIN)
+    waiting.register(signals, POLLIN)
+    while True:
+        ready = [fd for fd, _ in waiting.poll()]
+        signals.heed()
+        if pipe.fileno() in ready:
+            chunk = pipe.read(_CHUNK)
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+
+
+def _answer(parent: int, send: int, work: Callable[[], T]) -> NoReturn:
     try:
         try:
+            # It may wait for somebody to write policies, and an interruption may come before it is known.
+            die_with(parent)
             data = pickle.dumps((work(), None, ""), pickle.HIGHEST_PROTOCOL)
         except HauberkError as error:
             data = pickle.dumps((None, (error.message, error.remedy), ""))

@@ -45,13 +45,13 @@ _LOOK_MS: Final = 20
 _BATCH_BYTES: Final = 1 << 17
 """A batch that does not empty its ring is larger."""
 
-# Not signals of users: of faults, of this process's own writes, and those that nobody can catch.
-_OWN_SIGNALS: Final = frozenset(
+PASSED_ON: Final = frozenset(signal.valid_signals()) - frozenset(
     {
         signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
         signal.SIGTRAP, signal.SIGSYS, signal.SIGABRT, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGXCPU,
     }
 )  # fmt: skip
+"""All signals but those of faults, of this process's own writes, and those that nobody can catch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,15 @@ class Ended:
 class Session:
     """A command that is ready to start under its policies. `outlook` says what will hold."""
 
-    def __init__(self, request: Request, sinks: Sequence[Sink]) -> None:
-        """Prepare everything but the command's first instruction. Raises HauberkError; nothing is left
-        then."""
+    def __init__(self, request: Request, sinks: Sequence[Sink], signals: SignalReader) -> None:
+        """Prepare everything but the command's first instruction. `signals` reads those in PASSED_ON.
+
+        Raises HauberkError, Interruption among them; nothing is left behind then.
+        """
         self.pipeline: Pipeline | None = None
         self.counters: dict[str, int] = {}
         self._sinks = tuple(sinks)
+        self._signals = signals
         self._engine: Engine | None = None
         if os.readlink("/proc/self") != str(os.getpid()):
             raise SessionError(
@@ -82,9 +85,10 @@ class Session:
                 "mount -t proc proc /proc (unshare --mount-proc does it)",
             )
         obstacle = obstacle_of(probe()) if request.policies or request.visible else ""
-        self._command = Command(request.argv, partial(enter_root, request.root) if request.root else None)
+        to_root = partial(enter_root, request.root) if request.root else None
+        self._command = Command(request.argv, to_root, blocked=signals.previous)
         try:
-            prepared = in_child(partial(_prepare, request, self._command.pid, obstacle))
+            prepared = in_child(partial(_prepare, request, self._command.pid, obstacle), signals)
             self.outlook = prepared.outlook
             refuse_unenforced(self.outlook, request.allow_unenforced)
             if prepared.table is not None:
@@ -104,6 +108,7 @@ class Session:
             translator.add_rules(WORKLOAD, generation, rules)
             self.pipeline = Pipeline(translator, self._sinks)
             engine.confine(WORKLOAD, self._command.pidfd)
+            self._signals.heed()
         except BaseException:
             engine.remove()
             raise
@@ -115,20 +120,19 @@ class Session:
         Signals that were sent to this process on purpose go to the command; those of a terminal it gets
         anyway. Raises CommandError if it cannot be executed.
         """
-        with SignalReader(signal.valid_signals() - _OWN_SIGNALS) as signals:
-            left = 0
-            try:
-                self._command.start()
-                self._watch(signals)
-                status = self._command.wait()
-            finally:
-                left = self._settle()
-                self._command.close()
+        left = 0
+        try:
+            self._command.start()
+            self._watch()
+            status = self._command.wait()
+        finally:
+            left = self._settle()
+            self._command.close()
         return Ended(status, self._command.ended_by, left)
 
-    def _watch(self, signals: SignalReader) -> None:
+    def _watch(self) -> None:
         """Pass on what the kernel reports and what others send until the command ends."""
-        command = self._command.pidfd
+        command, signals = self._command.pidfd, self._signals
         waiting = self._poll(command, signals.fileno())
         while True:
             ready = [fd for fd, _ in waiting.poll(_FLUSH_MS)]

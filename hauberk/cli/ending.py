@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a command of Hauberk ends when it does not simply end: by an error, an interruption, a signal."""
+"""How a command of Hauberk ends when it does not simply end: by an error or a signal."""
 
 import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
+from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -16,35 +14,6 @@ from hauberk.errors import HauberkError
 
 FAILED = 125
 """Exit status of Hauberk's own refusals and failures, which no command's status is likely to be."""
-
-_INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-
-
-class Interrupted(BaseException):
-    """A signal asks to end; what was begun is to be undone first."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """While entered, signals that ask to end raise Interrupted, unless they were ignored."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number)
-
-    previous = {
-        number: signal.signal(number, interrupt)
-        for number in _INTERRUPTING
-        if signal.getsignal(number) != signal.SIG_IGN
-    }
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def say(error: HauberkError) -> None:

@@ -6,6 +6,7 @@ So `hauberk version` does not pay for pydantic, and `hauberk lab` works where th
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -14,8 +15,9 @@ from typing import NoReturn
 import click
 
 from hauberk import __version__
-from hauberk.cli.ending import FAILED, Interrupted, die_by, interruptible, say
+from hauberk.cli.ending import FAILED, die_by, say
 from hauberk.errors import HauberkError
+from hauberk.kernel.signals import Interruption
 
 COMMANDS = ("completion", "lab", "policy", "probe", "run")
 """Commands by name: `hauberk.cli.NAME` has a click command NAME."""
@@ -69,11 +71,10 @@ def version() -> None:
 def main() -> NoReturn:
     """The entry point. Whatever goes wrong is told in words and ends in a status; no traceback gets out."""
     try:
-        with interruptible():
-            _occupy_standard_streams()
-            # Colours where the stream is a terminal, which click finds out if it is told nothing.
-            color = False if os.environ.get("NO_COLOR") else None
-            status = hauberk.main(prog_name="hauberk", standalone_mode=False, color=color)
+        _occupy_standard_streams()
+        # Colours where the stream is a terminal, which click finds out if it is told nothing.
+        color = False if os.environ.get("NO_COLOR") else None
+        status = hauberk.main(prog_name="hauberk", standalone_mode=False, color=color)
         sys.exit(status if isinstance(status, int) else 0)
     except click.ClickException as error:
         with suppress(OSError):
@@ -81,8 +82,10 @@ def main() -> NoReturn:
         context = getattr(error, "ctx", None)
         is_run = context is not None and context.command_path == "hauberk run"
         sys.exit(FAILED if is_run else error.exit_code)
-    except Interrupted as interrupted:
-        die_by(interrupted.number)
+    except (click.Abort, KeyboardInterrupt):
+        die_by(signal.SIGINT)
+    except Interruption as interruption:
+        die_by(interruption.number)
     except HauberkError as error:
         _debug()
         say(error)

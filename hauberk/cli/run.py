@@ -13,11 +13,12 @@ from typing import Final
 import click
 
 from hauberk.agent.plan import Outlook, Request, UnenforcedError
-from hauberk.agent.session import Ended, Session
+from hauberk.agent.session import PASSED_ON, Ended, Session
 from hauberk.agent.status import ended_data, outlook_data, write_status
 from hauberk.cli.ending import die_by, say
 from hauberk.enforcers.bpf_lsm.engine import MAX_TASKS
 from hauberk.events.pipeline import Losses
+from hauberk.kernel.signals import SignalReader
 from hauberk.rules.model import Posture, Postures, Section
 from hauberk.sinks.jsonlines import JsonLines
 from hauberk.workloads.command import CommandError
@@ -173,20 +174,21 @@ def run(
 
 def _run(request: Request, alerts: str | None, status_file: Path | None, verbose: bool) -> Ended:
     sinks = [JsonLines(alerts)] if alerts else []
-    try:
-        session = Session(request, sinks)
-    except UnenforcedError as error:
-        if status_file:
-            write_status(status_file, outlook_data(error.outlook))
-        raise
-    try:
-        if status_file:
-            write_status(status_file, outlook_data(session.outlook))
-        _tell(describe_outlook(session.outlook, verbose))
-    except BaseException:
-        session.close()
-        raise
-    ended = session.run()
+    with SignalReader(PASSED_ON) as signals:
+        try:
+            session = Session(request, sinks, signals)
+        except UnenforcedError as error:
+            if status_file:
+                write_status(status_file, outlook_data(error.outlook))
+            raise
+        try:
+            if status_file:
+                write_status(status_file, outlook_data(session.outlook))
+            _tell(describe_outlook(session.outlook, verbose))
+        except BaseException:
+            session.close()
+            raise
+        ended = session.run()
     if not ended.left:
         for sink in sinks:
             sink.close()

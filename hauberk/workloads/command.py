@@ -10,7 +10,7 @@ import errno
 import os
 import signal
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -37,9 +37,20 @@ class CommandError(HauberkError):
 class Command:
     """A forked child, waiting before its exec. `pidfd` refers to it and becomes readable when it ends."""
 
-    def __init__(self, argv: Sequence[str], prepare: Callable[[], None] | None = None) -> None:
-        """Fork, and let the child run `prepare`. Raises CommandError if that fails."""
+    def __init__(
+        self,
+        argv: Sequence[str],
+        prepare: Callable[[], None] | None = None,
+        *,
+        blocked: Collection[int] | None = None,
+    ) -> None:
+        """Fork, and let the child run `prepare`. Raises CommandError if that fails.
+
+        `blocked` are the signals that the command is to find blocked, if not those that are blocked now:
+        these stay so while it waits.
+        """
         self._argv = list(argv)
+        self._blocked = blocked
         self.ended_by = 0
         """After `wait`: the signal that ended the command; 0 if it exited."""
         # Whoever started this process may ignore SIGCHLD, and then the kernel would forget the child's
@@ -116,9 +127,18 @@ class Command:
                 os._exit(FAILED)
             os.write(self._report, _GO)
             if os.read(gate, 1) == _GO:
+                self._unblock_signals()
                 os.write(self._report, _FAULT.pack(_execute(self._argv)))
         finally:
             os._exit(FAILED)
+
+    def _unblock_signals(self) -> None:
+        if self._blocked is None:
+            return
+        # Whoever stopped the job before the command began would have stopped this process only.
+        for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+            signal.signal(number, signal.signal(number, signal.SIG_IGN))
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
 
     def _restore_signals(self) -> None:
         # Python ignores these two, and what is ignored stays so across an exec.

@@ -34,6 +34,12 @@ def children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def defaults() -> None:
+    """Tests may run where some signals are ignored, which a shell can then not change."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def trap(number: str, then: str) -> list[str]:
     return ["sh", "-c", f"trap '{then}' {number}; echo ready; while :; do sleep 0.05; done"]
 
@@ -41,7 +47,9 @@ def trap(number: str, then: str) -> list[str]:
 @contextmanager
 def started(*argv: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, without a terminal, that has said `ready`."""
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True) as process:
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, start_new_session=True, preexec_fn=defaults
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         try:
@@ -57,6 +65,7 @@ class Terminal:
     def __init__(self, *argv: str) -> None:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            defaults()
             os.execv(argv[0], argv)
         self.text = ""
 
@@ -135,7 +144,9 @@ def test_interrupted_before_the_command_began_it_never_begins(tmp_path: Path, na
     # The policies come from a pipe that nobody writes to, so that it is known where Hauberk stands.
     os.mkfifo(tmp_path / "policy")
     argv = [HAUBERK, "run", "-p", str(tmp_path / "policy"), "--", "touch", str(tmp_path / "mark")]
-    with subprocess.Popen(argv, start_new_session=True, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        argv, start_new_session=True, stderr=subprocess.PIPE, preexec_fn=defaults
+    ) as process:
         until(lambda: process.poll() is not None or len(children(process.pid)) == 2, "two children")
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         waiting = children(process.pid)
