@@ -98,7 +98,7 @@ def test_it_ends_with_the_process_that_asked(signals: SignalReader) -> None:
 
         in_child(work, signals)
     os.close(send)
-    child = int(os.read(receive, 16))
+    assert os.read(receive, 16)  # it has begun
     os.kill(parent, signal.SIGKILL)
     os.waitpid(parent, 0)
     assert os.read(receive, 1) == b""  # nobody is left who could write
