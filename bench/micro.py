@@ -169,12 +169,12 @@ def ran(root: Path, rules: int) -> dict[str, float]:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdin
             assert process.stdout
-            begun = int(process.stdout.readline())
-            status = Path(f"/proc/{process.pid}/status").read_text().split()
+            begun = int(process.stdout.readline() or 0)
+            status = Path(f"/proc/{process.pid}/status").read_text().split() if begun else []
             process.stdin.close()
             _, ended, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(ended)
-    if process.returncode:
+    if process.returncode or not begun:
         raise SystemExit(f"hauberk run with {rules} rules: status {process.returncode}")
     return {
         "resident_bytes": int(status[status.index("VmRSS:") + 1]) * 1024,
@@ -188,19 +188,22 @@ def peak_rss() -> int:
 
 
 def main() -> None:
+    numbers = tuple(map(int, sys.argv[1:])) or RULES
+    run: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         make_root(root)
-        numbers = tuple(map(int, sys.argv[1:])) or RULES
-        print("without an engine", file=sys.stderr)
-        settings: dict[str, object] = {"none": {"figures": measure(root, lambda command: None)}}
-        run: dict[str, object] = {}
-        for rules in numbers:
-            print(f"{rules} rules", file=sys.stderr)
-            settings[str(rules)] = enforced(root, rules)
-            if rules:
+        try:
+            print("without an engine", file=sys.stderr)
+            settings: dict[str, object] = {"none": {"figures": measure(root, lambda command: None)}}
+            for rules in numbers:
+                print(f"{rules:,} rules", file=sys.stderr)
+                settings[str(rules)] = enforced(root, rules)
+            for rules in (min(filter(None, numbers)), max(numbers)):
+                print(f"a whole run with {rules:,} rules", file=sys.stderr)
                 run[str(rules)] = ran(root, rules)
-        subprocess.run(["umount", "-l", root], check=True)
+        finally:
+            subprocess.run(["umount", "-l", root], check=True)
     print(json.dumps({"kernel": os.uname().release, "settings": settings, "run": run}, indent=1))
 
 
