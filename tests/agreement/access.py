@@ -84,6 +84,15 @@ USES: Final = {"bind": (2, 1, 0), "listen": (2, 1, 6), "connect": (2, 2, 0), "se
 """What else than being made is done to which socket."""
 
 
+NAMELESS: Final = b"@"
+"""Before a path: it is one in a file system that is mounted nowhere, so that it has no name."""
+WITHOUT_NAMES: Final = {
+    "exec": b"@p", "map": b"@f", "read": b"@f", "write": b"@f", "rdwr": b"@f", "mkdir": b"@n",
+    "unlink": b"@f",
+}  # fmt: skip
+"""What is done there, and to what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A task: its program, the one that its last exec replaced, whether it has a terminal, its user."""
@@ -118,6 +127,10 @@ class Access:
     numbers: tuple[int, ...] = ()
 
     @property
+    def nameless(self) -> bool:
+        return self.path.startswith(NAMELESS)
+
+    @property
     def operation(self) -> str:
         return OPERATION_OF[self.verb]
 
@@ -149,7 +162,7 @@ class Answer:
 def steps(access: Access, world: World) -> Iterator[Step]:
     """What the kernel is asked about, if it permits all of it."""
     owned = access.owner == access.actor.uid
-    here = FileObject((access.path,), owned)
+    here = FileObject(() if access.nameless else (access.path,), owned)
     match access.operation:
         case "exec":
             yield Step(Call.EXEC, (Operation.EXEC,), here)
@@ -228,7 +241,7 @@ def matching(meaning: Meaning, access: Access, world: World) -> set[int]:
                 case CapabilityObject(number):
                     found |= meaning.capability_rules(number) if access.verb == "capability" else set()
                 case FileObject(names):
-                    found |= meaning.matching(operation, names[0])
+                    found |= meaning.matching(operation, names[0]) if names else set()
     return {index for index in found if index < len(meaning.rules) and not meaning.rules[index].base}
 
 
@@ -256,7 +269,7 @@ def _judge(meaning: Meaning, access: Access, step: Step) -> Answer | None:
 def _name_of(obj: Object) -> bytes:
     match obj:
         case FileObject(names):
-            return names[0]
+            return names[0] if names else b""
         case CapabilityObject(number):
             return str(number).encode()
     return b""

@@ -11,7 +11,16 @@ from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import Action, Operation, Postures, Section, Verdict
 
 from . import written
-from .access import CAPABILITIES, OPERATIONS, SOCKETS, USES, VERBS, Access, Actor
+from .access import (
+    CAPABILITIES,
+    OPERATIONS,
+    SOCKETS,
+    USES,
+    VERBS,
+    WITHOUT_NAMES,
+    Access,
+    Actor,
+)
 from .world import OWNERS, World
 from .written import Document, Written
 
@@ -26,6 +35,8 @@ class Deeds:
         self._random = pick
         self._world = world
         self._crew = _Crew(meaning, world)
+        # Where no rule speaks of files, the kernel does not look at them.
+        self._speaks_of_files = any(r.section is Section.FILE and not r.base for r in meaning.rules)
 
     def access(self, entry: Written, operation: str) -> Access:
         pick = self._random
@@ -39,6 +50,8 @@ class Deeds:
             if verb in USES:
                 return Access(actor, verb, numbers=USES[verb])
             return Access(actor, verb, numbers=pick.choice(SOCKETS))
+        if verb in WITHOUT_NAMES and self._speaks_of_files and pick.random() < 0.08:
+            return Access(actor, verb, WITHOUT_NAMES[verb])
         return self._file_access(actor, verb, entry, operation)
 
     def _file_access(self, actor: Actor, verb: str, entry: Written, operation: str) -> Access:

@@ -175,6 +175,10 @@ def answers(walker: TableWalker, rules: Sequence[Rule], access: Access, world: W
                 word, name = walker.socket(subject, family, type_, protocol), b""
             case CapabilityObject(number):
                 word, name = walker.capability(subject, number), str(number).encode()
+            case FileObject(()):
+                word, name = SILENT, b""
+                for operation in step.operations:
+                    word = graver(walker.unknown(operation), word)
             case FileObject(names, owned):
                 word, name = walker.file(subject, step.operations, names[0], owned), names[0]
         if word >> 30 != Verdict.REFUSE and any(

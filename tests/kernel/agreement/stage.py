@@ -6,12 +6,14 @@ tmpfs, so that every name takes the slow walk), or below a directory of the mach
 (the fast walk).
 """
 
+import ctypes
 import fcntl
 import os
 import select
 import shutil
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,7 +22,7 @@ from hauberk.events.record import Call, Record
 from hauberk.kernel.namespaces import enter_root
 from hauberk.rules.decide import FileObject, decide
 from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import SPECIAL_NAMES, Operation, Postures, RuleSet, Section, Verdict
+from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN, Operation, Postures, RuleSet, Section, Verdict
 from hauberk.workloads.command import Command
 from tests.agreement.access import Access, Actor, Answer, error_of
 from tests.agreement.deeds import way_of
@@ -29,27 +31,65 @@ from tests.kernel.arena import Arena
 
 ZYGOTES = 4
 SLOTS = 32
-_TERMINALS, _FIRST = 600, 610
+_TERMINALS, _NAMELESS, _FIRST = 600, 602, 610
 _PATIENCE = 30.0
 _MAKES = ("create", "mkdir", "mkfifo", "symlink")
 _MOVES = ("rename", "exchange", "link")
 
 
+class Nowhere:
+    """A file system that is mounted nowhere: what is in it is reached by a descriptor and has no name."""
+
+    def __init__(self, program: Path) -> None:
+        context = _system_call(430, b"tmpfs", 1)
+        _system_call(431, context, 6, None, None, 0)
+        self.fd = _system_call(432, context, 1, 0)
+        os.close(context)
+        os.chmod(".", 0o777, dir_fd=self.fd)
+        with open("p", "wb", opener=self._open) as copy:
+            copy.write(program.read_bytes())
+            os.fchmod(copy.fileno(), 0o755)
+        self.restore()
+
+    def restore(self) -> None:
+        """Make everything as it was."""
+        with suppress(FileNotFoundError):
+            os.rmdir("n", dir_fd=self.fd)
+        with open("f", "wb", opener=self._open) as file:
+            file.write(b"\0" * 64)
+            os.fchmod(file.fileno(), 0o666)
+
+    def _open(self, path: str, flags: int) -> int:
+        return os.open(path, flags, dir_fd=self.fd)
+
+
+def _system_call(number: int, *arguments: bytes | int | None) -> int:
+    """fsopen, fsconfig and fsmount, which have the same numbers everywhere."""
+    result = int(_libc.syscall(number, *arguments))
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
 @dataclass(frozen=True)
 class Stage:
-    """A world, and the directory that stands for the root of its paths."""
+    """A world, the directory that stands for the root of its paths, and files beside it that have no name."""
 
     world: World
     directory: Path
     is_root: bool
     """The workload's root is `directory`."""
+    nowhere: "Nowhere"
 
     def build(self, program: Path) -> None:
         self.world.build(self.directory, program)
 
     def prepare(self, access: Access) -> None:
         """Make everything as the access finds it."""
-        if not access.path:
+        if not access.path or access.nameless:
             return
         if access.verb in _MAKES:
             self._remove(access.path)
@@ -67,7 +107,9 @@ class Stage:
 
     def restore(self, access: Access) -> None:
         """Make everything as it was."""
-        if not access.path:
+        if access.nameless:
+            self.nowhere.restore()
+        if not access.path or access.nameless:
             return
         if access.is_directory and not os.path.exists(self._place(access.path)):
             os.rename(self._place(access.other), self._place(access.path))
@@ -214,7 +256,12 @@ class Cast:
     def _read(self, record: Record) -> Answer:
         rules = self._meaning.rules
         by = rules[record.rule] if record.rule < len(rules) else SPECIAL_NAMES.get(record.rule, "")
-        name = str(record.detail[0]).encode() if record.call == Call.CAPABLE else record.object
+        name = record.object
+        if record.call == Call.CAPABLE:
+            name = str(record.detail[0]).encode()
+        elif record.rule == UNKNOWN:
+            # What the kernel can say of its place is no name.
+            name = b""
         return Answer(Call(record.call), Verdict(record.verdict), by, name)
 
     def _send(self, slot: int, words: Sequence[str], numbers: Sequence[int] = ()) -> None:
@@ -235,6 +282,7 @@ class Cast:
                 os.dup2(fd, _FIRST + position)
             for position, (_, slave) in enumerate(self._terminals):
                 os.dup2(slave, _TERMINALS + position)
+            os.dup2(self._stage.nowhere.fd, _NAMELESS)
             if self._stage.is_root:
                 enter_root(os.fspath(self._stage.directory))
 
@@ -277,15 +325,16 @@ def learn(cast: Cast, accesses: Sequence[Access]) -> None:
 def stages(where: Path, program: Path) -> list[Stage]:
     """One of each: merged or not, the workload's root or below the machine's."""
     found = []
+    nowhere = Nowhere(program)
     for merged in (False, True):
         name = "merged" if merged else "split"
         inside = where / name
         inside.mkdir()
-        found.append(Stage(World("", merged), inside, True))
+        found.append(Stage(World("", merged), inside, True, nowhere))
         below = Path(f"/hauberk-{name}")
         shutil.rmtree(below, ignore_errors=True)
         below.mkdir()
-        found.append(Stage(World(os.fspath(below), merged), Path("/"), False))
+        found.append(Stage(World(os.fspath(below), merged), Path("/"), False, nowhere))
     for stage in found:
         stage.build(program)
     return found
