@@ -109,10 +109,10 @@ def compiled(file: str, pid: int) -> tuple[tuple[Rule, ...], Table, dict[str, fl
 
     Also the seconds by phase, and the memory that it took, in bytes.
     """
-    gc.disable()
     before, begin = peak_rss(), time.monotonic()
     policies = load([file]).policies if file else ()
     read = time.monotonic()
+    gc.disable()
     rules = rule_set(policies, AUDIT, resolve=resolver(os.fsencode(f"/proc/{pid}/root")))
     del policies
     normalised = time.monotonic()

@@ -67,7 +67,8 @@ def main() -> int:
             thread.join()
     missing = [kernel for kernel in kernels if not stored(kernel).exists()]
     results = [json.loads(stored(kernel).read_text()) for kernel in kernels if kernel not in missing]
-    print(report.text(results))
+    if results:
+        print(report.text(results))
     if missing:
         print(f"could not be measured: {', '.join(missing)}", file=sys.stderr)
         return 1

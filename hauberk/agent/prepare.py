@@ -4,6 +4,7 @@
 This is the part of a session that takes memory (pydantic, the automata), and runs in a child process.
 """
 
+import gc
 import os
 from collections.abc import Sequence
 
@@ -34,6 +35,8 @@ def prepare(request: Request, pid: int, obstacle: str) -> Prepared:
         return Prepared(Outlook((), (), warnings))
     statuses = tuple(status_of(policy, obstacle) for policy in chosen)
     resolve = resolver(os.fsencode(f"/proc/{pid}/root"))
+    # Nothing that is made here refers to itself, and most of it is kept: there is no garbage to look for.
+    gc.disable()
     try:
         rules = rule_set(chosen, request.postures, resolve=resolve, base_set=request.base_set)
         outlook = Outlook(statuses, rules.aliases, warnings, obstacle)
@@ -43,6 +46,8 @@ def prepare(request: Request, pid: int, obstacle: str) -> Prepared:
         table = compiler.compile(mounts_of(pid), request.visible)
     except AutomatonError as error:
         raise SessionError(f"the rules are too costly: {error.message}", error.remedy) from error
+    finally:
+        gc.enable()
     return Prepared(outlook, rules.rules, table)
 
 
