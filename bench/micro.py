@@ -25,6 +25,7 @@ from hauberk.enforcers.bpf_lsm.engine import FIRST_TABLE
 from hauberk.enforcers.bpf_lsm.programs import needless
 from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
 from hauberk.kernel.namespaces import enter_root
+from hauberk.kernel.signals import SignalReader
 from hauberk.policy.load import load
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import Posture, Postures, Rule
@@ -132,7 +133,9 @@ def enforced(root: Path, rules: int) -> dict[str, object]:
         file.write_text(policy(rules))
         begin = time.monotonic()
         waiting = Command(["/bin/micro"], partial(enter_root, str(root)))
-        _, table, phases, added = in_child(partial(compiled, str(file) if rules else "", waiting.pid))
+        work = partial(compiled, str(file) if rules else "", waiting.pid)
+        with SignalReader(()) as signals:
+            _, table, phases, added = in_child(work, signals)
         handed_over = time.monotonic()
         disabled = needless(table.flags) if rules else ()
         engine = Engine.load(f"bench-{os.getpid()}", table_bytes=len(table.image), disabled=disabled)
