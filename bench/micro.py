@@ -163,11 +163,11 @@ def enforced(root: Path, rules: int) -> dict[str, object]:
 
 def ran(root: Path, rules: int) -> dict[str, float]:
     """What a whole `hauberk run` takes: memory, and time to the command's first instruction."""
-    hauberk = Path(sys.executable).with_name("hauberk")
+    hauberk = str(Path(sys.executable).with_name("hauberk"))
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "policy.yaml")
         file.write_text(policy(rules))
-        command = [hauberk, "run", "--policy", file, "--root", root, "--", "/bin/micro", "begun"]
+        command = [hauberk, "run", "--policy", str(file), "--root", str(root), "--", "/bin/micro", "begun"]
         begin = time.monotonic_ns()
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdin
