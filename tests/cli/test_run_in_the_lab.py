@@ -37,7 +37,11 @@ def test_without_bpf_in_lsm_it_refuses_unless_told_to_run_all_the_same() -> None
     assert out.startswith("refused 125\nran\nended 0\n")
     assert '"enforced":false' in out
     assert '"state":"rejected"' in out
+    # the kernel's lockdown is active whatever the command line says
     reason = "`bpf` is not among the kernel's active LSMs, so its programs would never be asked"
-    assert f"hauberk: nothing can be enforced here: {reason} (boot with lsm=landlock,apparmor,bpf" in err
+    assert (
+        f"hauberk: nothing can be enforced here: {reason} (boot with lsm=lockdown,landlock,apparmor,bpf"
+        in err
+    )
     assert "--allow-unenforced" in err
     assert f"hauberk: NOTHING IS ENFORCED: {reason}" in err
