@@ -84,7 +84,8 @@ class _Parser:
             elif self.text[:1] == b"{":
                 hint = "begin with '/': write '/{usr,opt}/bin', not '{/usr,/opt}/bin'"
             else:
-                hint = f"to match at any depth write '/**/{last}'"
+                # What is written may hold anything; what is told is read on a terminal.
+                hint = f"to match at any depth write {'/**/' + last!r}"
             self.fail(0, "a glob begins with '/'", hint)
 
     def fail(self, at: int, message: str, hint: str) -> NoReturn:

@@ -192,3 +192,10 @@ def test_spellings_of_one_path_are_equal() -> None:
     assert Directory(b"/etc//ssl/") == Directory(b"/etc/ssl")
     assert Exact(b"/etc/") == Exact(b"//etc")
     assert len({Exact(b"/"), Exact(b"")}) == 1
+
+
+def test_what_is_told_of_a_malformed_glob_can_be_printed() -> None:
+    with pytest.raises(PatternError) as caught:
+        Glob(b"x\x1b[2J\n")
+    assert caught.value.message.isprintable()
+    assert caught.value.hint.isprintable()
