@@ -3,49 +3,50 @@
 
     run.py [--kernel 6.12]... [--write-docs] [--from-stored]
 
-Writes build/bench-KERNEL.json. A target that is not met is shown and is no failure; the status is 0 unless
-something could not be measured. --write-docs puts the figures into docs/performance.md, --from-stored takes
-those of the last run.
+Writes build/bench-KERNEL.json and build/bench-events.json. A target that is not met is shown and is no
+failure; the status is 0 unless something could not be measured. --write-docs puts the figures into
+docs/performance.md, --from-stored takes those of the last run.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
+from typing import Any
 
 from bench import report
+from bench.apparmor import parser as apparmor_parser
+from bench.machine import BIN, KERNELS, ROOT, measured, say
 
-ROOT = Path(__file__).resolve().parent.parent
-BIN = ROOT / ".venv" / "bin"
 BUILD = ROOT / "build"
 DOCUMENT = ROOT / "docs" / "performance.md"
-KERNELS = ("6.1", "6.12")
+EVENTS = ROOT / "bench" / "events.py"
 
 
-def stored(kernel: str) -> Path:
-    return BUILD / f"bench-{kernel}.json"
+def stored(what: str) -> Path:
+    return BUILD / f"bench-{what}.json"
 
 
-def measure(kernel: str) -> None:
-    """Measure in one boot, into `stored(kernel)`; without success nothing is stored."""
-    stored(kernel).unlink(missing_ok=True)
-    command = [str(BIN / "hauberk"), "lab", "run", "--kernel", kernel, "--icount", "--"]
-    command += [str(BIN / "python"), "-m", "bench.micro"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        assert process.stderr
-        out: list[bytes] = []
-        reader = threading.Thread(target=lambda pipe: out.append(pipe.read()), args=(process.stdout,))
-        reader.start()
-        for line in process.stderr:
-            print(f"[{kernel}] {line.decode(errors='replace').rstrip()}", file=sys.stderr, flush=True)
-        reader.join()
-    if process.returncode == 0:
-        stored(kernel).write_bytes(out[0])
+def measure_events() -> None:
+    """The event path, on this machine and by its clock, after the lab's machines have ended."""
+    stored("events").unlink(missing_ok=True)
+    if not EVENTS.exists():
+        say("events: there is no bench/events.py")
+        return
+    say("[events]")
+    done = subprocess.run(
+        [BIN / "python", "-m", "bench.events"], cwd=ROOT, stdout=subprocess.PIPE, check=False
+    )
+    if done.returncode == 0:
+        stored("events").write_bytes(done.stdout)
+
+
+def read(what: str) -> dict[str, Any] | None:
+    if not stored(what).exists():
+        return None
+    found: dict[str, Any] = json.loads(stored(what).read_text())
+    return found
 
 
 def main() -> int:
@@ -59,22 +60,21 @@ def main() -> int:
     kernels = arguments.kernel or list(KERNELS)
     BUILD.mkdir(exist_ok=True)
     if not arguments.from_stored:
-        # Instructions are counted, so the machines may share this one's processors.
-        threads = [threading.Thread(target=measure, args=(kernel,)) for kernel in kernels]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    missing = [kernel for kernel in kernels if not stored(kernel).exists()]
-    results = [json.loads(stored(kernel).read_text()) for kernel in kernels if kernel not in missing]
+        for kernel in kernels:
+            stored(kernel).unlink(missing_ok=True)
+        for kernel, result in measured(kernels, ["all", str(apparmor_parser(say))]).items():
+            stored(kernel).write_text(json.dumps(result, indent=1))
+        measure_events()
+    results = [found for kernel in kernels if (found := read(kernel)) is not None]
+    events = read("events")
     if results:
-        print(report.text(results))
+        print(report.text(results, events))
+        if arguments.write_docs:
+            DOCUMENT.write_text(report.with_figures(DOCUMENT.read_text(), report.markdown(results, events)))
+    missing = [what for what in (*kernels, "events") if not stored(what).exists()]
     if missing:
-        print(f"could not be measured: {', '.join(missing)}", file=sys.stderr)
-        return 1
-    if arguments.write_docs:
-        DOCUMENT.write_text(report.with_figures(DOCUMENT.read_text(), report.markdown(results)))
-    return 0
+        say(f"could not be measured: {', '.join(missing)}")
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":

@@ -34,7 +34,11 @@ __all__ = [
 get_requires_for_build_editable = get_requires_for_build_wheel
 
 BUILD = "build/editable"
-COMPILED = ("hauberk/kernel/_shim.abi3.so", "hauberk/bpf/hauberk.bpf.o")
+COMPILED = (
+    "hauberk/automaton/_core.abi3.so",
+    "hauberk/kernel/_shim.abi3.so",
+    "hauberk/bpf/hauberk.bpf.o",
+)
 
 
 def build_editable(

@@ -94,7 +94,8 @@ environment() {
 }
 
 build() {
-	if [ ! -f $BUILD/build.ninja ] || [ ! -e hauberk/kernel/_shim.abi3.so ] || [ ! -e hauberk/bpf/hauberk.bpf.o ]; then
+	if [ ! -f $BUILD/build.ninja ] || [ ! -e hauberk/automaton/_core.abi3.so ] ||
+		[ ! -e hauberk/kernel/_shim.abi3.so ] || [ ! -e hauberk/bpf/hauberk.bpf.o ]; then
 		say "building"
 		"$VENV/bin/pip" install -q --no-build-isolation --no-deps -e .
 	elif ! "$VENV/bin/ninja" -C $BUILD -n | grep -q 'no work to do'; then

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the C of the extension `hauberk.kernel._shim` (meson calls it).
+"""Writes the C of an extension (meson calls it): emit_shim.py MODULE OUTPUT HEADER..., of which the last is
+included and the others are only declarations.
 
 cffi's out-of-line API mode: the declarations given here are compiled against the real headers, so a wrong one
 is a build failure and not a crash at run time.
@@ -11,18 +12,19 @@ from pathlib import Path
 import cffi
 
 
-def declarations(header: str) -> str:
-    """The header without its preprocessor lines, which cffi does not read."""
-    return "\n".join(line for line in header.splitlines() if not line.startswith("#"))
+def declarations(path: Path) -> str:
+    """What cffi reads of a file: of a header all but its preprocessor lines."""
+    lines = path.read_text().splitlines()
+    return "\n".join(line for line in lines if path.suffix != ".h" or not line.startswith("#"))
 
 
 def main() -> None:
-    header, libbpf, output = map(Path, sys.argv[1:])
+    module, output, *headers = sys.argv[1:]
     builder = cffi.FFI()
-    builder.cdef(libbpf.read_text())
-    builder.cdef(declarations(header.read_text()))
-    builder.set_source("hauberk.kernel._shim", '#include "shim.h"\n', py_limited_api=True)
-    builder.emit_c_code(str(output))
+    for header in headers:
+        builder.cdef(declarations(Path(header)))
+    builder.set_source(module, f'#include "{Path(headers[-1]).name}"\n', py_limited_api=True)
+    builder.emit_c_code(output)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from msgspec.structs import astuple
 
 from hauberk.enforcers.bpf_lsm.tables import Table
 from hauberk.enforcers.protocol import PolicyStatus
 from hauberk.errors import HauberkError
+from hauberk.events.pipeline import Pipeline
+from hauberk.rules.guard import Guarded
 from hauberk.rules.model import Alias, Postures, Rule, Section
+from hauberk.workloads.homes import Home
+from hauberk.workloads.mounts import Mount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +29,13 @@ class Request:
     postures: Postures
     visible: Sequence[Section] = ()
     root: str = ""
+    own_files: Sequence[str] = ()
+    """Files that Hauberk writes during the run: the workload must leave them alone."""
     base_set: bool = True
     allow_unenforced: bool = False
     allow_unselected: bool = False
+    strict: bool = False
+    """Not even start where a policy holds but for something that was there before."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,46 @@ class Prepared:
     outlook: Outlook
     rules: tuple[Rule, ...] = ()
     table: Table | None = None
+    mounts: tuple[Mount, ...] = ()
+    """Those that the names of files hang on."""
+    homes: tuple[Home, ...] = ()
+    guarded: tuple[Guarded, ...] = ()
+    linked: tuple[bytes, ...] = ()
+    """Blocked names of files that have several links."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Rules are many and much alike: by columns they are pickled in half the time.
+        columns = tuple(zip(*map(astuple, self.rules), strict=True))
+        rest = (self.table, self.mounts, self.homes, self.guarded, self.linked)
+        return _prepared, (self.outlook, columns, rest)
+
+
+def _prepared(outlook: Outlook, columns: Sequence[Sequence[Any]], rest: tuple[Any, ...]) -> Prepared:
+    return Prepared(outlook, tuple(map(Rule, *columns)) if columns else (), *rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the command ended."""
+
+    status: int
+    """As a shell gives it: 128 and the signal's number if a signal ended it."""
+    signal: int
+    """The signal that ended it, or 0."""
+    left: int
+    """Confined tasks that are still alive."""
+
+
+class Kept(Protocol):
+    """What is told of a workload that is, or was, looked after."""
+
+    outlook: Outlook
+
+    @property
+    def pipeline(self) -> Pipeline | None: ...
+
+    @property
+    def counters(self) -> dict[str, int]: ...
 
 
 class SessionError(HauberkError):
@@ -55,6 +106,6 @@ class SessionError(HauberkError):
 class UnenforcedError(SessionError):
     """Not all of the policies can be enforced, and nobody allowed that. `outlook` says which and why."""
 
-    def __init__(self, message: str, outlook: Outlook) -> None:
-        super().__init__(message, "--allow-unenforced runs the command all the same")
+    def __init__(self, message: str, outlook: Outlook, remedy: str) -> None:
+        super().__init__(message, remedy)
         self.outlook = outlook

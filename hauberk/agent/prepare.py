@@ -7,18 +7,29 @@ This is the part of a session that takes memory (pydantic, the automata), and ru
 import gc
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
+from hauberk.agent.about import About
+from hauberk.agent.own import guarded_for
 from hauberk.agent.plan import Outlook, Prepared, Request, SessionError
+from hauberk.agent.watch import WORKLOAD
 from hauberk.automaton.errors import AutomatonError
-from hauberk.enforcers.bpf_lsm.engine import FIRST_TABLE
+from hauberk.automaton.patterns import Pattern
+from hauberk.enforcers.bpf_lsm.engine import Engine
+from hauberk.enforcers.bpf_lsm.names import with_homes
+from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE
 from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.enforcers.protocol import PolicyStatus, State
 from hauberk.policy.degraded import degradations
 from hauberk.policy.load import load
 from hauberk.policy.models import Policy
-from hauberk.rules.meaning import Meaning
+from hauberk.rules.links import without_later_links
+from hauberk.rules.meaning import Meaning, is_pattern
+from hauberk.rules.model import Action, PolicyId, Rule
 from hauberk.rules.normalise import policy_id, rule_set
 from hauberk.rules.select import Workload, select, unselected_message
+from hauberk.workloads.homes import homes_of
+from hauberk.workloads.links import devices_without_links, find_links
 from hauberk.workloads.mounts import mounts_of
 from hauberk.workloads.rootfs import resolver
 
@@ -29,26 +40,87 @@ def prepare(request: Request, pid: int, obstacle: str) -> Prepared:
     `obstacle` says why nothing can be enforced here, if so; then nothing is compiled. Raises HauberkError:
     the policies have faults, none of them selects the workload, or their rules are too costly.
     """
-    policies, warnings = _read(request.policies)
-    chosen = choose(request, policies)
-    if not chosen and not request.visible:
-        return Prepared(Outlook((), (), warnings))
-    statuses = tuple(status_of(policy, obstacle) for policy in chosen)
-    resolve = resolver(os.fsencode(f"/proc/{pid}/root"))
     # Nothing that is made here refers to itself, and most of it is kept: there is no garbage to look for.
     gc.disable()
     try:
-        rules = rule_set(chosen, request.postures, resolve=resolve, base_set=request.base_set)
+        policies, warnings = _read(request.policies)
+        chosen = choose(request, policies)
+        if not chosen and not request.visible:
+            return Prepared(Outlook((), (), warnings))
+        statuses = tuple(status_of(policy, obstacle) for policy in chosen)
+        root = os.fsencode(f"/proc/{pid}/root")
+        resolve = resolver(root)
+        mounts = () if obstacle else tuple(mounts_of(pid))
+        homes = () if obstacle else tuple(homes_of(pid))
+        guarded = () if obstacle else tuple(guarded_for(pid, os.getppid(), request.own_files))
+        rules = rule_set(
+            chosen,
+            request.postures,
+            resolve=resolve,
+            base_set=request.base_set,
+            guarded=guarded,
+        )
         outlook = Outlook(statuses, rules.aliases, warnings, obstacle)
         if obstacle:
             return Prepared(outlook)
-        compiler = TableCompiler(Meaning(rules), FIRST_TABLE)
-        table = compiler.compile(mounts_of(pid), request.visible)
+        meaning = Meaning(rules)
+        table = TableCompiler(meaning, FIRST_TABLE).compile(mounts, request.visible)
+        table = with_homes(table, meaning, homes)
     except AutomatonError as error:
         raise SessionError(f"the rules are too costly: {error.message}", error.remedy) from error
     finally:
         gc.enable()
-    return Prepared(outlook, rules.rules, table)
+    links, caveats = look_for_links(rules.rules, root)
+    statuses = tuple(status.with_caveats(caveats.get(status.policy, ())) for status in statuses)
+    outlook = replace(outlook, statuses=statuses)
+    return Prepared(outlook, rules.rules, table, mounts, homes, guarded, links)
+
+
+def prepare_change(request: Request, about: About, engine: Engine) -> Prepared:
+    """The same for a workload that runs already, for a place in its engine's arena that is free now.
+
+    Raises HauberkError.
+    """
+    policies, warnings = _read(request.policies)
+    chosen = choose(request, policies)
+    root = about.root()
+    resolve = resolver(root)
+    gc.disable()
+    try:
+        rules = rule_set(
+            chosen, request.postures, resolve=resolve, base_set=request.base_set, guarded=about.guarded
+        )
+        rules, dropped = without_later_links(rules, about.links)
+        meaning = Meaning(rules)
+        table = engine.compile(
+            WORKLOAD,
+            lambda base: with_homes(
+                TableCompiler(meaning, base).compile(about.mounts, request.visible), meaning, about.homes
+            ),
+        )
+    except AutomatonError as error:
+        raise SessionError(f"the rules are too costly: {error.message}", error.remedy) from error
+    finally:
+        gc.enable()
+    links, caveats = look_for_links(rules.rules, root)
+    statuses = tuple(status_of(policy, "") for policy in chosen)
+    statuses = tuple(status.with_caveats(caveats.get(status.policy, ())) for status in statuses)
+    outlook = Outlook(statuses, rules.aliases, (*warnings, *dropped))
+    return Prepared(outlook, rules.rules, table, linked=links)
+
+
+def look_for_links(rules: Sequence[Rule], root: bytes) -> tuple[tuple[bytes, ...], dict[PolicyId, list[str]]]:
+    """The blocked names of files with several links, and for each policy what was not looked through."""
+    blocking: dict[Pattern, PolicyId] = {}
+    for rule in rules:
+        if rule.action is Action.BLOCK and is_pattern(rule.target):
+            blocking.setdefault(rule.target, rule.policy)
+    found = find_links(root, blocking, devices_without_links())
+    caveats: dict[PolicyId, list[str]] = {}
+    for pattern, directory in found.left_out.items():
+        place = os.fsdecode(directory)
+        caveats.setdefault(blocking[pattern], []).append(f"{place} not scanned for links")
+    return tuple(sorted(found.names)), caveats
 
 
 def choose(request: Request, policies: Sequence[Policy]) -> list[Policy]:

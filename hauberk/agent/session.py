@@ -11,39 +11,25 @@ import secrets
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from select import POLLIN, poll
 from typing import Final, NoReturn
 
+from hauberk.agent.about import About
 from hauberk.agent.child import in_child
-from hauberk.agent.plan import Outlook, Prepared, Request, SessionError, UnenforcedError
+from hauberk.agent.held import refuse_held
+from hauberk.agent.plan import Ended, Outlook, Prepared, Request, SessionError, UnenforcedError
+from hauberk.agent.watch import FLUSH_MS, WORKLOAD, Watch, polling
 from hauberk.enforcers.bpf_lsm.engine import Engine
 from hauberk.enforcers.bpf_lsm.lease import RUN_PREFIX, sweep
+from hauberk.enforcers.bpf_lsm.placing import room_for
 from hauberk.enforcers.bpf_lsm.programs import needless
 from hauberk.enforcers.bpf_lsm.tables import Table
-from hauberk.enforcers.protocol import State
-from hauberk.events.clock import Clock
-from hauberk.events.identity import WorkloadIdentity
 from hauberk.events.pipeline import Pipeline, Sink
-from hauberk.events.translate import Translator
 from hauberk.kernel.features import Diagnosis, probe
 from hauberk.kernel.namespaces import enter_root
-from hauberk.kernel.ring import RingReader, records
 from hauberk.kernel.signals import Received, SignalReader, restore_default_handlers
-from hauberk.rules.model import Rule
 from hauberk.workloads.command import Command
-
-WORKLOAD: Final = 0
-"""An engine of a session has this one workload."""
-
-_FLUSH_MS: Final = 1000
-_END_GRACE_MS: Final = 1000
-"""How long the kernel may take to free the tasks of a command that has ended."""
-_LOOK_MS: Final = 20
-_BATCH_BYTES: Final = 1 << 17
-"""A batch that does not empty its ring is larger."""
 
 PASSED_ON: Final = frozenset(signal.valid_signals()) - frozenset(
     {
@@ -54,18 +40,6 @@ PASSED_ON: Final = frozenset(signal.valid_signals()) - frozenset(
 """All signals but those of faults, of this process's own writes, and those that nobody can catch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How the command ended."""
-
-    status: int
-    """As a shell gives it: 128 and the signal's number if a signal ended it."""
-    signal: int
-    """The signal that ended it, or 0."""
-    left: int
-    """Confined tasks that are still alive."""
-
-
 class Session:
     """A command that is ready to start under its policies. `outlook` says what will hold."""
 
@@ -74,11 +48,9 @@ class Session:
 
         Raises HauberkError, Interruption among them; nothing is left behind then.
         """
-        self.pipeline: Pipeline | None = None
-        self.counters: dict[str, int] = {}
         self._sinks = tuple(sinks)
         self._signals = signals
-        self._engine: Engine | None = None
+        self._kept: Watch | None = None
         if os.readlink("/proc/self") != str(os.getpid()):
             raise SessionError(
                 "/proc shows the processes of another PID namespace",
@@ -90,29 +62,39 @@ class Session:
         try:
             prepared = in_child(partial(_prepare, request, self._command.pid, obstacle), signals)
             self.outlook = prepared.outlook
-            refuse_unenforced(self.outlook, request.allow_unenforced)
+            refuse_unenforced(self.outlook, request.allow_unenforced, request.strict)
             if prepared.table is not None:
-                self._enforce(request, prepared.rules, prepared.table)
+                self._enforce(request, prepared, prepared.table)
         except BaseException:
             self._command.abandon()
             raise
 
-    def _enforce(self, request: Request, rules: Sequence[Rule], table: Table) -> None:
+    def _enforce(self, request: Request, prepared: Prepared, table: Table) -> None:
         sweep()
         name = f"{RUN_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
-        engine = Engine.load(name, table_bytes=len(table.image), disabled=needless(table.flags))
+        about = About.of(request, self._command.pid, prepared)
+        engine = Engine.load(name, table_bytes=room_for(table), disabled=needless(table.flags))
         try:
-            generation = engine.install(WORKLOAD, table)
-            translator = Translator(Clock())
-            translator.add_workload(WORKLOAD, _identity(request))
-            translator.add_rules(WORKLOAD, generation, rules)
-            self.pipeline = Pipeline(translator, self._sinks)
+            engine.note_links(table, os.fsencode(f"/proc/{self._command.pid}/root"), prepared.linked)
+            engine.install(WORKLOAD, table, prepared.rules, about.encode())
+            kept = Watch(engine, about.identity, self._sinks)
             engine.confine(WORKLOAD, self._command.pidfd)
+            refuse_held(engine.held(WORKLOAD), prepared.rules, self._command.pid)
             self._signals.heed()
         except BaseException:
             engine.remove()
             raise
-        self._engine = engine
+        self._kept = kept
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """What came of the run so far; None if nothing is enforced and nothing reported."""
+        return self._kept.pipeline if self._kept else None
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What the kernel lost or refused for want of room."""
+        return self._kept.counters if self._kept else {}
 
     def run(self) -> Ended:
         """Start the command and wait for its end. Descendants that outlive it stay confined (`left`).
@@ -133,17 +115,19 @@ class Session:
     def _watch(self) -> None:
         """Pass on what the kernel reports and what others send until the command ends."""
         command, signals = self._command.pidfd, self._signals
-        waiting = self._poll(command, signals.fileno())
+        kept = self._kept
+        waiting = polling(command, signals.fileno(), *(kept.descriptors if kept else ()))
         while True:
-            ready = [fd for fd, _ in waiting.poll(_FLUSH_MS)]
-            self._drain_once()
+            ready = [fd for fd, _ in waiting.poll(FLUSH_MS)]
+            if kept is not None:
+                kept.drain_once()
             if signals.fileno() in ready:
                 for received in signals.read():
                     self._pass_on(received)
             if command in ready:
                 return
-            if not ready:
-                self._flush()
+            if kept is not None and not ready:
+                kept.flush()
 
     def _pass_on(self, received: Received) -> None:
         if received.number == signal.SIGCHLD:
@@ -164,19 +148,11 @@ class Session:
 
     def _settle(self) -> int:
         """Free the tables if no confined task is left; how many are."""
-        if self._engine is None:
+        if self._kept is None:
             return 0
-        waiting = self._poll()
-        # A task is freed some time after its end.
-        for _ in range(_END_GRACE_MS // _LOOK_MS):
-            self._drain_once()
-            if not self._engine.tasks(WORKLOAD):
-                break
-            waiting.poll(_LOOK_MS)
-        left = self._engine.tasks(WORKLOAD)
-        self._drain()
+        left = self._kept.settle()
         if not left:
-            self._remove()
+            self._kept.engine.remove()
         return left
 
     def watch_in_background(self, at_end: Callable[[], None]) -> None:
@@ -186,25 +162,22 @@ class Session:
         """
         if os.fork() == 0:
             self._watch_on(at_end)
-        self._engine = None
 
     def _watch_on(self, at_end: Callable[[], None]) -> NoReturn:
         try:
             restore_default_handlers()
+            if self._kept is not None:
+                self._kept.engine.keep()
             # Leave the terminal to its user, and directories to whoever wants to unmount them.
             os.setsid()
             os.chdir("/")
             null = os.open(os.devnull, os.O_RDWR)
             for fd in range(3):
                 os.dup2(null, fd)
-            waiting = self._poll()
-            while self._engine is not None and self._engine.tasks(WORKLOAD):
-                if not waiting.poll(_FLUSH_MS):
-                    self._flush()
-                self._drain_once()
-            self._drain()
-            # Only now: whatever ends this process before, the tasks are to stay confined.
-            self._remove()
+            if self._kept is not None:
+                self._kept.until_end()
+                # Only now: whatever ends this process before, the tasks are to stay confined.
+                self._kept.engine.remove()
             for sink in self._sinks:
                 sink.close()
             at_end()
@@ -215,40 +188,6 @@ class Session:
         """Undo the preparation of a session that is not to be run."""
         self._command.abandon()
         self._settle()
-
-    def _remove(self) -> None:
-        if self._engine is not None:
-            self._engine.remove()
-            self._engine = None
-
-    def _rings(self) -> tuple[RingReader, ...]:
-        return (self._engine.violations, self._engine.events) if self._engine else ()
-
-    def _poll(self, *descriptors: int) -> poll:
-        waiting = poll()
-        for fd in (*descriptors, *(ring.fileno() for ring in self._rings())):
-            waiting.register(fd, POLLIN)
-        return waiting
-
-    def _drain_once(self) -> int:
-        """Pass on one batch of each ring, so that a noisy one does not keep us; how many records it was."""
-        if self.pipeline is None:
-            return 0
-        return sum(self.pipeline.feed(records(ring.drain())) for ring in self._rings())
-
-    def _drain(self) -> None:
-        """Pass on what the rings hold now, and note what they lost."""
-        if self._engine is None or self.pipeline is None:
-            return
-        batches = sum(ring.pending for ring in self._rings()) // _BATCH_BYTES + 1
-        while batches and self._drain_once():
-            batches -= 1
-        self.counters = self._engine.counters()
-        self.pipeline.note_ring_losses(self.counters["lost_violations"], self.counters["lost_events"])
-
-    def _flush(self) -> None:
-        if self.pipeline is not None:
-            self.pipeline.flush()
 
 
 def _prepare(request: Request, pid: int, obstacle: str) -> Prepared:
@@ -265,20 +204,21 @@ def obstacle_of(found: Diagnosis) -> str:
     return "; ".join(f"{each.message} ({each.remedy})" for each in found.findings)
 
 
-def refuse_unenforced(outlook: Outlook, allowed: bool) -> None:
-    """Raises UnenforcedError if something that was asked for will not hold and that was not allowed."""
-    if allowed:
-        return
-    if outlook.obstacle:
-        raise UnenforcedError(f"nothing can be enforced here: {outlook.obstacle}", outlook)
-    lines = [
-        f"\n  {status.policy}: {reason}"
-        for status in outlook.statuses
-        if status.state is not State.ENFORCED
-        for reason in status.reasons
-    ]
-    if lines:
-        raise UnenforcedError(f"not all of the policies can be enforced:{''.join(lines)}", outlook)
+def refuse_unenforced(outlook: Outlook, allowed: bool, strict: bool = False) -> None:
+    """Raises UnenforcedError if something that was asked for will not hold and that was not allowed.
+
+    `strict`: nor if it holds but for what was there before.
+    """
+    remedy = "--allow-unenforced runs the command all the same"
+    if outlook.obstacle and not allowed:
+        raise UnenforcedError(f"nothing can be enforced here: {outlook.obstacle}", outlook, remedy)
+    lines = [f"\n  {status.policy}: {reason}" for status in outlook.statuses for reason in status.reasons]
+    if lines and not allowed:
+        raise UnenforcedError(f"not all of the policies can be enforced:{''.join(lines)}", outlook, remedy)
+    lines = [f"\n  {status.policy}: {caveat}" for status in outlook.statuses for caveat in status.caveats]
+    if lines and strict:
+        remedy = "without --strict the command runs all the same"
+        raise UnenforcedError(f"not all of the policies hold in full:{''.join(lines)}", outlook, remedy)
 
 
 def descends(pid: int, ancestor: int) -> bool:
@@ -300,13 +240,3 @@ def _has_terminal() -> bool:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
         return True
     return False
-
-
-def _identity(request: Request) -> WorkloadIdentity:
-    return WorkloadIdentity(
-        host_name=os.uname().nodename,
-        cluster_name="default",
-        namespace=request.namespace,
-        labels=dict(request.labels),
-        container_name=request.name,
-    )

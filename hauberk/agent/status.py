@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from hauberk.agent.plan import Outlook
-from hauberk.agent.session import Ended, Session
+from hauberk.agent.plan import Ended, Kept, Outlook
+from hauberk.enforcers.protocol import State
 from hauberk.errors import HauberkError
 from hauberk.events.pipeline import Losses
 from hauberk.rules.model import Alias
@@ -19,7 +19,8 @@ _TEMPORARY: Final = ".hauberk-status"
 def outlook_data(outlook: Outlook) -> dict[str, Any]:
     """`enforced` (all of it), `obstacle`, `policies` with their states, path `aliases` and `warnings`."""
     return {
-        "enforced": not outlook.obstacle and all(not status.reasons for status in outlook.statuses),
+        "enforced": not outlook.obstacle
+        and all(status.state is State.ENFORCED for status in outlook.statuses),
         "obstacle": outlook.obstacle,
         "policies": [
             {
@@ -27,7 +28,7 @@ def outlook_data(outlook: Outlook) -> dict[str, Any]:
                 "namespace": status.policy.namespace,
                 "name": status.policy.name,
                 "state": str(status.state),
-                "reasons": list(status.reasons),
+                "reasons": [*status.reasons, *status.caveats],
             }
             for status in outlook.statuses
         ],
@@ -36,7 +37,7 @@ def outlook_data(outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def ended_data(session: Session, ended: Ended) -> dict[str, Any]:
+def ended_data(session: Kept, ended: Ended) -> dict[str, Any]:
     """The outlook, and under `ended` the command's status, what is left of it, and what was counted."""
     pipeline = session.pipeline
     counts = pipeline.summary if pipeline else None

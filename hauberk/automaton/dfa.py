@@ -10,7 +10,8 @@ from array import array
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from hauberk.automaton.compile import Tables, compile_tables
+from hauberk.automaton.compile import compile_tables
+from hauberk.automaton.core import Tables
 from hauberk.automaton.limits import STATE_LIMIT, PatternCost, StateLimitError
 from hauberk.automaton.patterns import Pattern
 
@@ -167,59 +168,10 @@ class Automaton:
 
         So for the state after a directory's path: whether some path below the directory is matched.
         """
-        t = self._tables
         wanted = set(ids)
-        meets = bytearray(not wanted.isdisjoint(s) for s in self.accept_sets)
-        live = bytearray(map(meets.__getitem__, t.accept))
-        # Stretches in which all states are alike, backwards: states are numbered nearly in the order in
-        # which they are reached, so that this settles in a few rounds.
-        loose = self._loose()
-        undecided = [state for state in loose if not live[state]]
-        changed = True
-        while changed:
-            changed = False
-            chains = reversed(t.chains)
-            chain = next(chains, (-1, 0))
-            for state in undecided:
-                while state < chain[0]:
-                    changed |= not live[chain[0]] and self._spread(chain, live)
-                    chain = next(chains, (-1, 0))
-                if not live[state]:
-                    first = t.first[state]
-                    targets = t.targets[first : first + t.count[state]]
-                    if live[t.default[state]] or any(live[to] for to in targets):
-                        live[state] = 1
-                        changed = True
-        below = bytearray(map(live.__getitem__, t.default))
-        for state in loose:
-            if t.count[state]:
-                first = t.first[state]
-                at = t.symbols.find(_SLASH, first, first + t.count[state])
-                if at >= 0:
-                    below[state] = live[t.targets[at]]
-        for state, length in t.chains:
-            first = t.first[state]
-            at = t.symbols.find(_SLASH, first, first + length)
-            while at >= 0:
-                below[state + at - first] = live[t.targets[at]]
-                at = t.symbols.find(_SLASH, at + 1, first + length)
-        return below
+        return self._tables.live_below(bytes(not wanted.isdisjoint(s) for s in self.accept_sets))
 
-    def _loose(self) -> list[int]:
-        """The states outside of chains, from the last on."""
-        loose: list[int] = []
-        end = len(self)
-        for state, length in reversed(self._tables.chains):
-            loose.extend(range(end - 1, state + length - 1, -1))
-            end = state
-        loose.extend(range(end - 1, -1, -1))
-        return loose
-
-    def _spread(self, chain: tuple[int, int], live: bytearray) -> bool:
-        """Make a chain live if what it leads to is; returns whether that is new."""
-        t = self._tables
-        state, length = chain
-        if live[state] or not (live[t.default[state]] or live[t.targets[t.first[state] + length - 1]]):
-            return False
-        live[state : state + length] = b"\1" * length
-        return True
+    def spread(self, words: Sequence[int], more: bytes | bytearray = b"") -> "array[int]":
+        """The word of each state: what `words` has for its accept set, with the bits of `more`, if given, for
+        the state itself."""
+        return self._tables.spread(array("I", words), more or bytes(len(self)))

@@ -8,6 +8,13 @@ class AutomatonError(HauberkError):
     """Patterns that cannot be compiled."""
 
 
+class ImageTooLargeError(AutomatonError):
+    """The image would not be addressable by a reference of 32 bits."""
+
+    def __init__(self) -> None:
+        super().__init__("the tables would be larger than 4 GiB", "split the rules among workloads")
+
+
 class PatternError(AutomatonError):
     """A pattern that is not well formed.
 

@@ -51,7 +51,7 @@ class StateLimitError(AutomatonError):
         for cost in costs:
             text = text_of(cost.pattern).decode("utf-8", "backslashreplace")
             lines.append(
-                f"  {text}: {_count(cost.alone)} states alone, {_count(cost.added)} more beside the others"
+                f"  {text!r}: {_count(cost.alone)} states alone, {_count(cost.added)} more beside the others"
             )
         super().__init__(
             "\n".join(lines),

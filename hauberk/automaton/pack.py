@@ -4,26 +4,61 @@
 The image is made of little-endian slots of 8 bytes. A row at the byte offset R owns the slot at R (low
 half: what the state accepts, high half: where every byte leads that has no edge) and for each edge the slot
 at R + 8 * symbol (low half: R, high half: where it leads). So one load and one comparison tell whether a
-slot is this row's. Rows lie in each other's gaps (row displacement). What is led to is a *reference*: a
-row's offset, with bit 0 set if the state is absorbing, so that the walk can stop there.
-
-Where rows are put is the matter of `layout.py`.
+slot is this row's. Rows lie in each other's gaps (row displacement; `layout.c` puts those of automata). What
+is led to is a *reference*: a row's offset, with bit 0 set if the state is absorbing, so that the walk can
+stop there.
 """
 
 import sys
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from hauberk.automaton.dfa import Automaton
-from hauberk.automaton.errors import AutomatonError
-from hauberk.automaton.layout import MAX_BYTE, SLOT, Gaps, Layout, row_mask
+from hauberk.automaton.errors import ImageTooLargeError
 
 MAX_IMAGE = 1 << 32
 """What a reference of 32 bits can address."""
 
+SLOT = 8
+"""Bytes of a slot."""
 
-class ImageTooLargeError(AutomatonError):
-    """The image would not be addressable by a reference of 32 bits."""
+MAX_BYTE = 255
+
+# How many slots behind the last row placed a gap is still tried.
+_BEHIND = 128
+
+
+class _Gaps:
+    """The slots that are free, near the end of those in use: the others are not worth a search."""
+
+    __slots__ = ("floor", "taken")
+
+    def __init__(self) -> None:
+        # Nothing is placed before `floor`; the bits of `taken` are the slots from there.
+        self.floor = 0
+        self.taken = 0
+
+    def leave(self, slot: int) -> None:
+        """Place nothing before `slot` any more."""
+        self.floor = max(self.floor, slot)
+        self.taken = 0
+
+    def place(self, symbols: Iterable[int]) -> int:
+        """Take the slots of a row with edges by `symbols` where it first fits; returns the first slot."""
+        barred = taken = self.taken
+        mask = 1
+        for symbol in symbols:
+            barred |= taken >> symbol
+            mask |= 1 << symbol
+        # The lowest bit that is not set.
+        at = (~barred & (barred + 1)).bit_length() - 1
+        taken |= mask << at
+        slot = self.floor + at
+        if at > _BEHIND:
+            self.floor = slot - _BEHIND
+            taken >>= at - _BEHIND
+        self.taken = taken
+        return slot
 
 
 class TableBuilder:
@@ -41,7 +76,7 @@ class TableBuilder:
         self._base = base
         # Two words a slot: low half, high half.
         self._words = array("I")
-        self._gaps = Gaps(0)
+        self._gaps = _Gaps()
         # One beyond the last slot that a lookup can touch.
         self._reach = 0
         self._rows: dict[tuple[int, int, tuple[tuple[int, int], ...]], int] = {}
@@ -60,7 +95,7 @@ class TableBuilder:
         key = (accept, default, tuple(sorted(edges.items())))
         if key not in self._rows:
             highest = key[2][-1][0] if edges else 0
-            slot = self._gaps.place(tuple(symbol for symbol, _ in key[2]), row_mask(edges))
+            slot = self._gaps.place(edges)
             row = self._offset(slot)
             self._extend(slot + highest + 1)
             self._look(slot + max(highest, MAX_BYTE))
@@ -103,15 +138,11 @@ class TableBuilder:
         )
         if len(accepts) != len(automaton):
             raise ValueError("one accept word for each state is wanted")
-        _check_accept(min(map((1).__and__, accepts)))
         # 0 for a state that has no row yet.
         references = array("I", bytes(4 * len(accepts)))
-        state = t.count.find(0)
-        while state >= 0:
-            if automaton.is_absorbing(state):
-                references[state] = self._absorbing_row(accepts[state], share)
-            state = t.count.find(0, state + 1)
-        Layout(t, accepts, references, self._words, self._base)
+        for state in t.absorbing:
+            references[state] = self._absorbing_row(accepts[state], share)
+        t.lay_out(accepts, references, self._words, self._base)
         end = len(self._words) // 2
         self._gaps.leave(end)
         self._look(end - 1 + MAX_BYTE)
@@ -142,7 +173,7 @@ class TableBuilder:
     def _absorbing_row(self, accept: int, share: bool) -> int:
         if share and accept in self._absorbing:
             return self._absorbing[accept]
-        slot = self._gaps.place((), 1)
+        slot = self._gaps.place(())
         reference = self._offset(slot) | 1
         self._extend(slot + 1)
         self._look(slot + MAX_BYTE)
@@ -165,9 +196,7 @@ class TableBuilder:
         """Take note that `slot` may be looked at."""
         self._reach = max(self._reach, slot + 1)
         if self._offset(self._reach) > MAX_IMAGE:
-            raise ImageTooLargeError(
-                "the tables would be larger than 4 GiB", "split the rules among workloads"
-            )
+            raise ImageTooLargeError
 
 
 def _check_accept(accept: int) -> None:

@@ -9,6 +9,7 @@ minimised.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hauberk.automaton.parse import ANY, Run, Sequence, Step
 
@@ -120,6 +121,7 @@ def _bits(mask: int) -> list[int]:
     return found
 
 
+@lru_cache(maxsize=64)
 def shape_of(sequence: Sequence, limit: int) -> Shape:
     """The shape of one pattern: its only non-empty accept set is {0}.
 

@@ -39,6 +39,7 @@ enum hb_verdict {
 #define HB_RULE_POSTURE 0x3ffffff0u /* DefaultPosture */
 #define HB_RULE_UNKNOWN 0x3ffffff1u /* UnknownObject */
 #define HB_RULE_MOVE 0x3ffffff2u /* would carry a blocked path out from under its rule */
+#define HB_RULE_GUARD 0x3ffffff4u /* would harm the engine or the kernel that it relies on */
 #define HB_RULE_NONE 0x3fffffffu
 
 /* The call that was decided: finer than the operation, for the alert only. */
@@ -71,6 +72,16 @@ enum hb_call {
 	HB_CALL_CAPABLE,
 	HB_CALL_MOUNT,
 	HB_CALL_ENDED, /* not an access: the workload's last task has ended */
+	HB_CALL_INHERIT, /* an exec that would hand an open file on */
+	HB_CALL_HOLD, /* not an access: a file that a task has open already */
+	HB_CALL_IOCTL, /* changes a file's flags */
+	HB_CALL_UNIX, /* connects to, or sends to, a unix socket with a path */
+	HB_CALL_KILL,
+	HB_CALL_PTRACE,
+	HB_CALL_BPF,
+	HB_CALL_UMOUNT,
+	HB_CALL_TYPE, /* puts input into a terminal */
+	HB_CALL_KERNEL, /* the kernel's own integrity: modules, kexec, its memory */
 };
 
 /* The strings that follow a record's head, in this order, without terminators. */
@@ -101,8 +112,39 @@ struct hb_event {
 	__u32 ns_parent_tgid;
 	__u32 uid; /* of the task, host-side */
 	__u32 owner; /* uid of the object's owner; ~0 if there is none */
-	__u32 detail[4]; /* open: f_flags; socket: family, type, protocol; capable: number; mmap: prot */
+	__u32 slot; /* of hb_repeats, counted from 1, in which repeats of it are counted; 0: nowhere */
+	/*
+	 * open, inherit, hold: f_flags, and of the latter two the descriptor; socket: family, type, protocol; capable: number;
+	 * mmap: prot; kill: signal and host-side process id; ptrace: mode and process id
+	 */
+	__u32 detail[4];
 	__u16 length[HB_STRINGS];
+};
+
+/*
+ * Repeats of a violation. The first in a window becomes a record; those that follow are counted in its slot, until user
+ * space closes the window.
+ */
+#define HB_REPEATS 4096 /* slots of a window */
+
+struct hb_repeat {
+	__u64 key; /* a digest of all in which repeats are alike; 0: the slot is free */
+	__u64 told; /* not 0: a record of it found room in the ring */
+	__u64 count; /* accesses of which no record tells */
+	__u64 first_ns; /* when the first of these was, and the last; CLOCK_BOOTTIME */
+	__u64 last_ns;
+	__u32 workload; /* from here on as in the record */
+	__u32 generation;
+	__u32 rule;
+	__u8 verdict;
+	__u8 section;
+	__u16 call;
+};
+
+struct hb_repeats {
+	__u64 window; /* number of the open one; its slots are those of its parity */
+	__u64 inside[2]; /* programs at work in the slots of each parity */
+	struct hb_repeat slot[2 * HB_REPEATS];
 };
 
 /* What is known of a confined task; keyed by its task_struct. */
@@ -111,7 +153,18 @@ struct hb_label {
 	__u32 program; /* class of the program it runs */
 	__u32 replaced; /* class of the program that its last exec replaced */
 	__u32 next_program; /* class of the program that an exec under way will run */
+	__u32 generation; /* of the table by which `program` and `replaced` are numbered */
+	__u32 next_generation; /* of that by which `next_program` is; 0: no exec is under way */
+	__u32 flags;
 };
+
+/* What the programs and maps are that this engine was loaded with; user space asks before it adopts them. */
+struct hb_stamp {
+	__u64 abi; /* digest of all that user space and the programs agree on */
+	__u64 image; /* digest of the object that the programs are from */
+};
+
+#define HB_L_UNCHECKED 0x1u /* what it has open from before it was confined has not been decided yet */
 
 /* What the labelling iterator is to give, and what came of its last reading. */
 struct hb_labelling {
@@ -182,10 +235,49 @@ struct hb_mount {
 	__u32 next; /* if not 0: mounted there a second time too; the key is this table, dev ~0, ino `next` */
 };
 
+/*
+ * In `mounts`, the home of a superblock that the workload did not see when it began: `ino` is its device, or 1 << 32 and its
+ * magic number. Files on it are weighed by their names there too.
+ */
+#define HB_HOME_DEV (~1u)
+#define HB_HOME_MAGIC (1ull << 32)
+
+/*
+ * A file that had several links when the table was made: the automata's states at those of its names that a Block speaks of,
+ * numbered from 0.
+ */
+struct hb_link_key {
+	__u32 table;
+	__u32 dev;
+	__u64 ino;
+	__u32 generation;
+	__u32 number;
+};
+
+struct hb_link {
+	__u32 file_state;
+	__u32 exec_state;
+};
+
+#define HB_LINK_NAMES 16u
+
+/* What `guarded` holds: ids of maps, and of programs. */
+#define HB_GUARDED_MAP (1ull << 32)
+#define HB_GUARDED_PROGRAM (2ull << 32)
+
+/* An open file, as the kernel's hooks know it, in the order in which an iterator finds them. */
+struct hb_file_identity {
+	__u32 fd;
+	__u32 dev;
+	__u64 ino;
+	__u32 generation;
+	__u32 links;
+};
+
 /* Counters, summed over the processors by the reader. */
 enum hb_counter {
-	HB_LOST_VIOLATIONS = 0, /* the violation ring was full */
-	HB_LOST_EVENTS, /* the event ring was full */
+	HB_LOST_VIOLATIONS = 0, /* no room in the violation ring, or no scratch to write the record in */
+	HB_LOST_EVENTS, /* the same of the event ring */
 	HB_NO_SCRATCH, /* every walk buffer was in use: the access was refused */
 	HB_NO_LABEL, /* no room to label a new task: its creation was refused */
 	HB_RACED, /* the tree kept moving under the walk: refused as unknown */

@@ -3,13 +3,14 @@
  * The enforcer: one object, one family of hooks a file. `abi.h` is what user space sees of it, `lib/` what the hooks share.
  *
  *   task        the label and its inheritance
- *   exec        programs, and files mapped executable
+ *   exec        programs, files mapped executable, and open files that an exec hands on (descriptor)
  *   file        opens and received descriptors
  *   path        names and attributes, by path
  *   attribute   times, extended attributes, ACLs
  *   mount       file systems that would show files under new names
  *   socket      network
  *   capability  capabilities
+ *   guard       what would end the enforcement
  */
 #include "hooks/task.h"
 #include "hooks/exec.h"
@@ -19,10 +20,13 @@
 #include "hooks/mount.h"
 #include "hooks/socket.h"
 #include "hooks/capability.h"
+#include "hooks/guard.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Puts the types that user space checks into the object's BTF. */
 struct hb_event *layout_event;
+struct hb_repeats *layout_repeats;
 struct hb_workload *layout_workload;
 struct hb_table *layout_table;
+struct hb_file_identity *layout_file_identity;

@@ -19,7 +19,7 @@ from hauberk.cli.ending import FAILED, die_by, say
 from hauberk.errors import HauberkError
 from hauberk.kernel.signals import Interruption
 
-COMMANDS = ("completion", "lab", "policy", "probe", "run")
+COMMANDS = ("adopt", "completion", "lab", "policy", "probe", "run")
 """Commands by name: `hauberk.cli.NAME` has a click command NAME."""
 
 DEBUG = "HAUBERK_DEBUG"
@@ -49,6 +49,7 @@ def hauberk() -> None:
       hauberk probe                                    what this machine can enforce
       hauberk policy check policies/                   what is wrong with policies
       hauberk run -p policy.yaml -l app=web -- CMD     a command under a policy
+      hauberk adopt --alerts alerts.jsonl              a run whose Hauberk was killed
       hauberk lab run -- hauberk run -p ... -- CMD     the same in a throwaway machine
       eval "$(hauberk completion bash)"                completion for this shell
 

@@ -12,8 +12,8 @@ from typing import Final
 
 import click
 
-from hauberk.agent.plan import Outlook, Request, UnenforcedError
-from hauberk.agent.session import PASSED_ON, Ended, Session
+from hauberk.agent.plan import Ended, Kept, Outlook, Request, UnenforcedError
+from hauberk.agent.session import PASSED_ON, Session
 from hauberk.agent.status import ended_data, outlook_data, write_status
 from hauberk.cli.ending import die_by, say
 from hauberk.enforcers.bpf_lsm.engine import MAX_TASKS
@@ -112,6 +112,11 @@ def _visibility(ctx: click.Context, param: click.Parameter, value: str) -> tuple
 @click.option("--no-base-set", is_flag=True, help="Under posture block, do not permit reading the base set.")
 @click.option("--allow-unenforced", is_flag=True, help="Run although not everything can be enforced here.")
 @click.option("--allow-unselected", is_flag=True, help="Run although no policy selects this workload.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Do not run if a policy holds but for what was there before, such as links nobody looked for.",
+)
 @click.option("--verbose", "-v", is_flag=True, help="Say how each policy stands, and which paths are links.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
@@ -127,6 +132,7 @@ def run(
     no_base_set: bool,
     allow_unenforced: bool,
     allow_unselected: bool,
+    strict: bool,
     verbose: bool,
     command: tuple[str, ...],
 ) -> None:
@@ -161,6 +167,8 @@ def run(
         base_set=not no_base_set,
         allow_unenforced=allow_unenforced,
         allow_unselected=allow_unselected,
+        strict=strict,
+        own_files=[str(file) for file in (alerts, status_file) if file and file != "-"],
     )
     try:
         ended = _run(request, alerts, status_file and status_file.absolute(), verbose)
@@ -184,7 +192,7 @@ def _run(request: Request, alerts: str | None, status_file: Path | None, verbose
         try:
             if status_file:
                 write_status(status_file, outlook_data(session.outlook))
-            _tell(describe_outlook(session.outlook, verbose))
+            tell(describe_outlook(session.outlook, verbose))
         except BaseException:
             session.close()
             raise
@@ -192,7 +200,7 @@ def _run(request: Request, alerts: str | None, status_file: Path | None, verbose
     if not ended.left:
         for sink in sinks:
             sink.close()
-    _tell(describe_end(session, ended))
+    tell(describe_end(session, ended))
 
     def write_end(left: int) -> None:
         if status_file:
@@ -204,7 +212,8 @@ def _run(request: Request, alerts: str | None, status_file: Path | None, verbose
     return ended
 
 
-def _tell(lines: Iterator[str]) -> None:
+def tell(lines: Iterator[str]) -> None:
+    """Lines for people."""
     # The terminal may be gone, and the command has ended or will: its status is what counts.
     with suppress(OSError):
         for line in lines:
@@ -218,14 +227,15 @@ def describe_outlook(outlook: Outlook, verbose: bool) -> Iterator[str]:
     if verbose:
         yield from (f"warning: {warning}" for warning in outlook.warnings)
     for status in outlook.statuses:
-        if verbose or (status.reasons and not outlook.obstacle):
-            reasons = f" ({'; '.join(status.reasons)})" if status.reasons and not outlook.obstacle else ""
+        why = () if outlook.obstacle else (*status.reasons, *status.caveats)
+        if verbose or why:
+            reasons = f" ({'; '.join(why)})" if why else ""
             yield f"{status.policy}: {status.state}{reasons}"
     if verbose:
         yield from (f"{os.fsdecode(a.written)} is {os.fsdecode(a.real)}" for a in outlook.aliases)
 
 
-def describe_end(session: Session, ended: Ended) -> Iterator[str]:
+def describe_end(session: Kept, ended: Ended) -> Iterator[str]:
     """The last words: what was refused and audited, what was lost, and what goes on."""
     if session.pipeline is not None:
         for row in session.pipeline.summary.rows():

@@ -2,7 +2,7 @@
 """What an enforcer is, and what it says of each policy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -25,11 +25,22 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PolicyStatus:
-    """The state of one policy for one workload. `reasons` is empty exactly if it is enforced."""
+    """The state of one policy for one workload. `reasons` and `caveats` are empty exactly if it is enforced.
+
+    `reasons` say what of it is not enforced at all; `caveats` what escapes it because it was there before.
+    """
 
     policy: PolicyId
     state: State
     reasons: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+    def with_caveats(self, caveats: Sequence[str]) -> "PolicyStatus":
+        """The same with more caveats."""
+        if not caveats:
+            return self
+        state = State.DEGRADED if self.state is State.ENFORCED else self.state
+        return replace(self, state=state, caveats=(*self.caveats, *caveats))
 
 
 class Enforcer(Protocol):

@@ -48,6 +48,12 @@ class Extras(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     """User id of the object's owner."""
     HostTID: int = 0
     """Thread id on the host, for a thread that is not its process's first."""
+    Count: int = 1
+    """How many accesses this alert stands for: all but in `PID` and the like equal to one told before."""
+    FirstTime: str = ""
+    """When the first of these was, if it stands for several."""
+    LastTime: str = ""
+    """When the last of these was."""
 
 
 class _Event(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):

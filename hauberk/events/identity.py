@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who a workload is, in the words of alerts."""
+"""Who a workload is, and which rule decided, in the words of alerts."""
 
 from collections.abc import Mapping
+from typing import Self
 
 import msgspec
+
+from hauberk.rules.model import PolicyId, Rule
 
 
 class PodOwner(msgspec.Struct, frozen=True):
@@ -31,3 +34,18 @@ class WorkloadIdentity(msgspec.Struct, frozen=True, kw_only=True):
     container_image: str = ""
     owner: PodOwner | None = None
     is_host: bool = False
+
+
+class RuleIdentity(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What alerts say of a rule: enough when what it means has been compiled."""
+
+    policy: PolicyId
+    where: str
+    line: int
+    severity: int
+    tags: tuple[str, ...]
+    message: str
+
+    @classmethod
+    def of(cls, rule: Rule) -> Self:
+        return cls(rule.policy, rule.where, rule.line, rule.severity, rule.tags, rule.message)

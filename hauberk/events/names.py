@@ -44,6 +44,16 @@ LSM_NAMES: Final = {
     Call.SENDMSG: "SOCKET_SENDMSG",
     Call.CAPABLE: "CAPABLE",
     Call.MOUNT: "SB_MOUNT",
+    Call.INHERIT: "BPRM_INHERIT",
+    Call.HOLD: "FILE_HOLD",
+    Call.KILL: "TASK_KILL",
+    Call.PTRACE: "PTRACE_ACCESS_CHECK",
+    Call.BPF: "BPF",
+    Call.UMOUNT: "SB_UMOUNT",
+    Call.TYPE: "FILE_IOCTL",
+    Call.IOCTL: "FILE_IOCTL",
+    Call.UNIX: "UNIX_CONNECT",
+    Call.KERNEL: "LOCKED_DOWN",
 }
 """What `Data` calls the hook that decided."""
 
@@ -121,6 +131,21 @@ def open_flags(flags: int) -> str:
     return "|".join(words)
 
 
+def harm(call: int, detail: tuple[int, int, int, int]) -> str:
+    """What a call that is refused for the engine's own sake was aimed at; empty for any other call."""
+    if call in (Call.KILL, Call.PTRACE):
+        return f"process {detail[1]}"
+    if call == Call.BPF:
+        return f"BPF {'program' if detail[0] else 'map'} {detail[1]}"
+    if call == Call.UMOUNT:
+        return "/sys/fs/bpf"
+    if call == Call.TYPE:
+        return "input of a terminal"
+    if call == Call.KERNEL:
+        return f"kernel memory (lockdown reason {detail[0]})" if detail[0] else "kernel image or module"
+    return ""
+
+
 def protection(bits: int) -> str:
     """The protection of a mapping in mmap(2)'s words."""
     words = [word for bit, word in _PROTECTIONS if bits & bit]
@@ -146,12 +171,17 @@ def socket(family: int, type_: int, protocol: int) -> str:
     return f"domain={domain} type={kind} protocol={name}"
 
 
-@lru_cache(maxsize=1024)
 def data(call: int, detail: tuple[int, int, int, int]) -> str:
     """KubeArmor's `Data`: the hook, then what `detail` says about the call."""
     name = f"lsm={LSM_NAMES[Call(call)]}"
     if call in (Call.OPEN, Call.RECEIVE):
         return f"{name} flags={open_flags(detail[0])}"
+    if call in (Call.INHERIT, Call.HOLD):
+        return f"{name} flags={open_flags(detail[0])} fd={detail[1]}"
+    if call == Call.KILL:
+        return f"{name} signal={detail[0]} pid={detail[1]}"
+    if call == Call.PTRACE:
+        return f"{name} mode={detail[0]} pid={detail[1]}"
     if call in (Call.MMAP, Call.MPROTECT):
         return f"{name} prot={protection(detail[0])}"
     if call == Call.CAPABLE:
@@ -161,8 +191,14 @@ def data(call: int, detail: tuple[int, int, int, int]) -> str:
     return name
 
 
-@lru_cache(maxsize=1024)
 def event_data(words: str) -> dict[str, str]:
-    """The `key=value` words as a map, each key capitalised. The map is shared: do not change it."""
+    """The `key=value` words as a map, each key capitalised."""
     pairs = (word.partition("=") for word in words.split())
     return {key[:1].upper() + key[1:]: value for key, equals, value in pairs if equals}
+
+
+@lru_cache(maxsize=1024)
+def call_data(call: int, detail: tuple[int, int, int, int]) -> tuple[str, dict[str, str]]:
+    """`data`, and its words as a map, which is shared: do not change it."""
+    words = data(call, detail)
+    return words, event_data(words)

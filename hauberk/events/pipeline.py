@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a ring's batches to the sinks, with every loss on the books."""
+"""From a ring's batches and a window's counts to the sinks, with every loss on the books."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
@@ -7,19 +7,21 @@ from typing import Final, Protocol
 import msgspec
 
 from hauberk.events.alert import Alert, Log
-from hauberk.events.record import Call, RecordError, decode_each
+from hauberk.events.record import Call, RecordError, decode
+from hauberk.events.repeats import Firsts, decode_repeats
 from hauberk.events.summary import Summary
 from hauberk.events.translate import Translator
 
 # Bounds the memory that a full ring takes when it is read at one go.
 _SLICE: Final = 256
+_ENDED: Final = int(Call.ENDED)
 
 
 class Sink(Protocol):
     """Where events go. A sink never raises for trouble at its far end: it keeps, drops and counts."""
 
     lost: int
-    """Events that were dropped so far."""
+    """Accesses that dropped events stood for, so far."""
 
     def write(self, events: Sequence[Alert | Log]) -> None:
         """Take these events, in order."""
@@ -32,22 +34,22 @@ class Sink(Protocol):
 
 
 class Losses(msgspec.Struct, frozen=True):
-    """What was lost, by cause. All zero: every refusal and every audit reached every sink."""
+    """Accesses that were not told, by cause. All zero: every refusal and every audit reached every sink."""
 
     violations: int = 0
-    """Alerts for which the kernel's ring had no room."""
+    """Those for whose alert the kernel had no room."""
     events: int = 0
-    """Logs for which the kernel's ring had no room."""
+    """Those for whose log the kernel had no room."""
     corrupt: int = 0
-    """Records that could not be decoded."""
+    """Those whose record could not be decoded."""
     sinks: int = 0
-    """Events that sinks dropped, summed over the sinks."""
+    """Those whose events sinks dropped, summed over the sinks."""
 
 
 class Pipeline:
     """Decodes, translates, counts, and hands to the sinks, which it does not own.
 
-    `on_ended` is told of each workload whose last task has ended.
+    `on_ended` is told of each workload whose last task has ended, after all that it did.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class Pipeline:
         self._lost_violations = 0
         self._lost_events = 0
         self._corrupt = 0
+        self._firsts = Firsts()
+        self._ended: dict[int, set[int]] = {}
         self.summary = Summary()
 
     def feed(self, payloads: Iterable[bytes | memoryview]) -> int:
@@ -70,23 +74,55 @@ class Pipeline:
         self._translator.clock.refresh_if_due()
         count = 0
         events: list[Alert | Log] = []
-        for record in decode_each(payloads):
+        for payload in payloads:
             count += 1
-            if isinstance(record, RecordError):
+            try:
+                record = decode(payload)
+            except RecordError:
                 self._corrupt += 1
-            elif record.call == Call.ENDED:
-                # what the workload did comes before the news of its end
+                continue
+            if record.call == _ENDED:
                 self._deliver(events)
                 events = []
-                if self._on_ended is not None:
-                    self._on_ended(record.workload)
+                # what the workload did comes before the news of its end, its repeats included
+                self._ended[record.workload] = {parity for parity in (0, 1) if self._firsts.of(parity)}
+                self._tell_ended()
             else:
+                if record.slot:
+                    self._firsts.add(record)
                 events.append(self._translator.translate(record))
                 if len(events) == _SLICE:
                     self._deliver(events)
                     events = []
         self._deliver(events)
         return count
+
+    def feed_repeats(self, window: int, slots: bytes) -> None:
+        """Take what was counted in a window that is closed. All records of its time have been fed before."""
+        events: list[Alert | Log] = []
+        for repeat in decode_repeats(window, slots):
+            if not repeat.sound:
+                self._corrupt += repeat.count
+                continue
+            events.append(self._translator.repeats(repeat, self._firsts.get(repeat.slot)))
+            if len(events) == _SLICE:
+                self._deliver(events)
+                events = []
+        self._deliver(events)
+        self._firsts.forget(window)
+        for windows in self._ended.values():
+            windows.discard(window & 1)
+        self._tell_ended()
+
+    def holds(self, window: int) -> bool:
+        """Whether repeats of something may be counted in a window."""
+        return self._firsts.of(window) > 0
+
+    def _tell_ended(self) -> None:
+        for workload in [workload for workload, windows in self._ended.items() if not windows]:
+            del self._ended[workload]
+            if self._on_ended is not None:
+                self._on_ended(workload)
 
     def _deliver(self, events: Sequence[Alert | Log]) -> None:
         if not events:

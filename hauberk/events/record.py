@@ -5,7 +5,7 @@ Whoever loads the programs compares `HB_EVENT_LAYOUT` with the object's BTF firs
 decode here is a damaged one: it is counted by the caller, never guessed at, and never stops the stream.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from struct import Struct
 from typing import Final, NamedTuple
@@ -54,6 +54,22 @@ class Call(IntEnum):
     MOUNT = 27
     ENDED = 28
     """Not an access: the workload's last task has ended."""
+    INHERIT = 29
+    """An exec that would hand an open file on."""
+    HOLD = 30
+    """Not an access: a file that a task has open already."""
+    IOCTL = 31
+    """Changes a file's flags."""
+    UNIX = 32
+    """Connects to, or sends to, a unix socket with a path."""
+    KILL = 33
+    PTRACE = 34
+    BPF = 35
+    UMOUNT = 36
+    TYPE = 37
+    """Puts input into a terminal."""
+    KERNEL = 38
+    """The kernel's own integrity: modules, kexec, its memory."""
 
 
 class LayoutField(NamedTuple):
@@ -82,29 +98,30 @@ _MEMBERS: Final = (
     ("ns_parent_tgid", "I", 1),
     ("uid", "I", 1),
     ("owner", "I", 1),
+    ("slot", "I", 1),
     ("detail", "I", 4),
     ("length", "H", len(STRINGS)),
 )
 
 
-def _layout() -> tuple[LayoutField, ...]:
+def layout_of(members: Sequence[tuple[str, str, int]]) -> tuple[LayoutField, ...]:
+    """The layout of a C struct without padding: each member's name, its `struct` code and how many."""
     fields = []
     offset = 0
-    for name, code, count in _MEMBERS:
+    for name, code, count in members:
         size = Struct(f"={count}{code}").size
         fields.append(LayoutField(name, offset, size))
         offset += size
     return tuple(fields)
 
 
-HB_EVENT_LAYOUT: Final = _layout()
+HB_EVENT_LAYOUT: Final = layout_of(_MEMBERS)
 """What the decoder takes `struct hb_event` to be, for the comparison with BTF."""
-HB_EVENT_SIZE: Final = -(-(HB_EVENT_LAYOUT[-1].offset + HB_EVENT_LAYOUT[-1].size) // 8) * 8
-"""sizeof(struct hb_event): the strings begin here."""
-
 _HEAD: Final = Struct("=" + "".join(f"{count}{code}" for _, code, count in _MEMBERS))
-_LAST_VERDICT: Final = 3
-_LAST_SECTION: Final = 3
+HB_EVENT_SIZE: Final = _HEAD.size
+"""sizeof(struct hb_event): the strings begin here."""
+LAST_VERDICT: Final = 3
+LAST_SECTION: Final = 3
 _FIRST_CALL: Final = min(Call)
 _LAST_CALL: Final = max(Call)
 
@@ -114,6 +131,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     `time_ns` is CLOCK_BOOTTIME. Ids without `ns_` are those of the host. `detail` depends on `call`: open
     flags; family, type and protocol of a socket; a capability's number; the protection asked of a mapping.
+    `slot`, if not 0, is where repeats of it are counted (`repeats`).
     """
 
     time_ns: int
@@ -130,6 +148,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     ns_parent_tgid: int
     uid: int
     owner: int
+    slot: int
     detail: tuple[int, int, int, int]
     object: bytes = b""
     other: bytes = b""
@@ -151,11 +170,11 @@ def decode(payload: bytes | memoryview) -> Record:
         raise RecordError(f"a record of {len(payload)} bytes is shorter than its head")
     (
         time_ns, workload, generation, rule, verdict, section, call,
-        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner,
+        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot,
         detail0, detail1, detail2, detail3,
         object_, other, exe, parent, cwd, tty, comm, args,
     ) = _HEAD.unpack_from(payload)  # fmt: skip
-    if verdict > _LAST_VERDICT or section > _LAST_SECTION or not _FIRST_CALL <= call <= _LAST_CALL:
+    if verdict > LAST_VERDICT or section > LAST_SECTION or not _FIRST_CALL <= call <= _LAST_CALL:
         raise RecordError(f"a record with verdict {verdict}, section {section}, call {call}")
     # from here on each name stands for where its string ends
     other += object_
@@ -170,7 +189,7 @@ def decode(payload: bytes | memoryview) -> Record:
         raise RecordError(f"a record whose strings take {args} bytes, of which {len(text)} are there")
     return Record(
         time_ns, workload, generation, rule, verdict, section, call,
-        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner,
+        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot,
         (detail0, detail1, detail2, detail3),
         text[:object_], text[object_:other], text[other:exe], text[exe:parent],
         text[parent:cwd], text[cwd:tty], text[tty:comm], text[comm:args],

@@ -26,7 +26,7 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 class Summary:
-    """Counts. `refused` and `audited` are numbers of alerts, `logged` of accesses reported without one."""
+    """Counts of accesses: `refused` and `audited` those that alerts stand for, `logged` those without one."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str, str, str, str, str], Row] = {}
@@ -43,11 +43,11 @@ class Summary:
                 self._add_alert(event)
 
     def _add_alert(self, alert: Alert) -> None:
-        if alert.Action == "Block":
-            self.refused += 1
-        else:
-            self.audited += 1
         extras = alert.Hauberk
+        if alert.Action == "Block":
+            self.refused += extras.Count
+        else:
+            self.audited += extras.Count
         policy = (alert.PolicyName, extras.PolicyKind, extras.PolicyNamespace)
         key = (*policy, extras.Rule, alert.Operation, alert.Action)
         row = self._rows.get(key)
@@ -62,8 +62,10 @@ class Summary:
                 action=alert.Action,
                 latest=alert,
             )
-        row.count += 1
-        row.latest = alert
+        row.count += extras.Count
+        # an alert for repeats comes after some that are later
+        if alert.UpdatedTime >= row.latest.UpdatedTime:
+            row.latest = alert
 
     def rows(self) -> list[Row]:
         """One row for each rule and operation, in order of their first alert."""

@@ -10,23 +10,26 @@ How the values are chosen:
   task's program and `ParentProcessName` its parent's.
 - `PolicyName` is the policy's, or `DefaultPosture`, `UnknownObject` (an object without a name that rules
   could be compared with), `ProtectedPath` (a rename, link or mount that would carry a blocked path out from
-  under its rule), or `UnknownRule` (the record names a rule that is not known here, which is also counted).
+  under its rule), `HauberkSelfProtection` (it would harm the enforcement), or `UnknownRule` (the record names
+  a rule that is not known here, which is also counted).
 - `Resource` joins arguments with spaces, as KubeArmor does; `Hauberk.Args` has them one by one. All text that
   a workload can choose is escaped (`text`).
 - `UID` is an int32 for KubeArmor's clients: ids from 2**31 on come out negative, as from KubeArmor itself.
 """
 
 from collections.abc import Sequence
-from copy import copy
+from functools import lru_cache
+from operator import methodcaller
 from typing import Final
 
 from hauberk.events import names
 from hauberk.events.alert import LOG_TYPES, Alert, ExecContext, Extras, Log
 from hauberk.events.clock import Clock
-from hauberk.events.identity import WorkloadIdentity
+from hauberk.events.identity import RuleIdentity, WorkloadIdentity
 from hauberk.events.record import NO_OWNER, Call, Record
+from hauberk.events.repeats import Repeat
 from hauberk.events.text import encodable, escape
-from hauberk.rules.model import MOVE, NONE, POSTURE, SPECIAL_NAMES, UNKNOWN, Rule, Section, Verdict
+from hauberk.rules.model import GUARD, MOVE, NONE, POSTURE, SPECIAL_NAMES, UNKNOWN, Rule, Section, Verdict
 
 ENFORCER: Final = "BPFLSM"
 HOST_POLICY: Final = "KubeArmorHostPolicy"
@@ -44,6 +47,17 @@ _TEMPLATES: Final = 8192
 _INT32: Final = 1 << 31
 
 
+_copy: Final = methodcaller("__copy__")
+"""Half the time of `copy.copy`, which has to find that out each time."""
+_escape_again: Final = lru_cache(maxsize=512)(escape)
+"""For what is the same in many records: the programs, directories and terminals of a few tasks."""
+
+
+@lru_cache(maxsize=512)
+def _exec_context(comm: bytes) -> ExecContext:
+    return ExecContext(ExecutableName=escape(comm))
+
+
 class Translator:
     """Turns records into alerts and logs.
 
@@ -55,7 +69,7 @@ class Translator:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._identities: dict[int, WorkloadIdentity] = {}
-        self._rules: dict[tuple[int, int], Sequence[Rule]] = {}
+        self._rules: dict[tuple[int, int], Sequence[Rule | RuleIdentity]] = {}
         self._templates: dict[tuple[int, int, int, int, int, int], Alert | Log] = {}
         self.unresolved = 0
 
@@ -64,13 +78,13 @@ class Translator:
         self._identities[workload] = identity
         self._templates.clear()
 
-    def add_rules(self, workload: int, generation: int, rules: Sequence[Rule]) -> None:
+    def add_rules(self, workload: int, generation: int, rules: Sequence[Rule | RuleIdentity]) -> None:
         """Say what the rule numbers in records of this workload and generation stand for."""
         self._rules[workload, generation] = rules
         self._templates.clear()
 
     def drop_rules(self, workload: int, generation: int) -> None:
-        """Forget a table of which no record can come any more."""
+        """Forget a table of which neither a record nor a count of repeats can come any more."""
         self._rules.pop((workload, generation), None)
         self._templates.clear()
 
@@ -91,8 +105,9 @@ class Translator:
             if len(self._templates) >= _TEMPLATES:
                 self._templates.clear()
             self._templates[key] = template
-        event = copy(template)
-        extras = copy(event.Hauberk)
+        event: Alert | Log = _copy(template)
+        extras: Extras = _copy(template.Hauberk)
+        event.Hauberk = extras
         if isinstance(event, Alert) and event.PolicyName == UNRESOLVED_NAME:
             self.unresolved += 1
 
@@ -102,36 +117,51 @@ class Translator:
         event.PID = record.ns_tgid
         event.PPID = record.ns_parent_tgid
         event.UID = record.uid if record.uid < _INT32 else record.uid - 2 * _INT32
-        event.TTY = escape(record.tty)
-        event.Cwd = escape(record.cwd)
-        event.ExecEvent = ExecContext(ExecutableName=escape(record.comm))
-        event.Data = names.data(record.call, record.detail)
+        event.TTY = _escape_again(record.tty)
+        event.Cwd = _escape_again(record.cwd)
+        event.ExecEvent = _exec_context(record.comm)
+        event.Data, event.EventData = names.call_data(record.call, record.detail)
         if record.tid != record.tgid:
             extras.HostTID = record.tid
         if record.other:
             extras.Other = escape(record.other)
         if record.owner != NO_OWNER:
             extras.ObjectOwner = record.owner
-        event.Hauberk = extras
 
-        exe = event.Source = escape(record.exe)
+        exe = event.Source = _escape_again(record.exe)
         if record.call == Call.EXEC:
             event.ParentProcessName = exe
-            extras.Parent = escape(record.parent)
+            extras.Parent = _escape_again(record.parent)
             event.ProcessName = event.Resource = escape(record.object)
             if record.args:
                 event.Resource = _command(event.Resource, record.args, record.detail[0], extras)
         else:
             event.ProcessName = exe
-            event.ParentProcessName = escape(record.parent)
-            if record.section <= Section.FILE:
+            event.ParentProcessName = _escape_again(record.parent)
+            if record.call >= Call.KILL:
+                event.Resource = names.harm(record.call, record.detail)
+            elif record.section <= Section.FILE:
                 event.Resource = escape(record.object)
             elif record.section == Section.NETWORK:
                 family, type_, protocol, _ = record.detail
                 event.Resource = names.socket(family, type_, protocol)
             else:
                 event.Resource = names.capability(record.detail[0])
-        event.EventData = names.event_data(event.Data)
+        return event
+
+    def repeats(self, repeat: Repeat, first: Record | None) -> Alert | Log:
+        """The alert for what a slot counted: that of its first record, with their number and times."""
+        event = self.translate(first or repeat.nameless())
+        extras = event.Hauberk
+        extras.Count = repeat.count
+        _, extras.FirstTime = self.clock.unix(repeat.first_ns)
+        event.Timestamp, event.UpdatedTime = self.clock.unix(repeat.last_ns)
+        extras.LastTime = event.UpdatedTime
+        if first is None:
+            event.Resource = event.Data = ""
+            event.EventData = {}
+            event.ExecEvent = None
+            extras.Reason = extras.Reason or "these repeat an earlier alert, which is not known here any more"
         return event
 
     def _template(self, record: Record) -> Alert | Log:
@@ -177,6 +207,10 @@ class Translator:
             alert.PolicyName = SPECIAL_NAMES[UNKNOWN]
             extras.Reason = "the object has no name that rules could be compared with"
             return
+        if record.rule == GUARD:
+            alert.PolicyName = SPECIAL_NAMES[GUARD]
+            extras.Reason = "it would harm the enforcement, whatever the policies say"
+            return
         if record.rule == MOVE:
             alert.PolicyName = SPECIAL_NAMES[MOVE]
             extras.Reason = "it would carry a path that a Block rule protects out from under that rule"
@@ -192,7 +226,7 @@ class Translator:
         _name_rule(alert, extras, rules[record.rule])
 
 
-def _name_rule(alert: Alert, extras: Extras, rule: Rule) -> None:
+def _name_rule(alert: Alert, extras: Extras, rule: Rule | RuleIdentity) -> None:
     alert.PolicyName = encodable(rule.policy.name)
     if rule.policy.kind == HOST_POLICY:
         alert.Type = "MatchedHostPolicy"

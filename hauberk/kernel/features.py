@@ -8,7 +8,7 @@ can list `bpf` among its LSMs and still refuse. `diagnose()` explains, a pure fu
 
 import errno
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from hauberk.kernel.libbpf import Program, RunStatistics
 from hauberk.kernel.pins import is_bpffs
 
 BPFFS = Path("/sys/fs/bpf")
+
+HOOK = "bpf_lsm_"
+"""What the name of the function behind an LSM hook begins with."""
 
 PROBE_HOOK = "task_getscheduler"
 """The hook of the trial: rarely passed, and by this process whenever it likes (sched_getscheduler)."""
@@ -235,22 +238,31 @@ def observe() -> Observed:
 
 def available_hooks(hooks: Collection[str]) -> frozenset[str]:
     """Those of these LSM hooks that this kernel has."""
-    return frozenset(_hook_ids(set(hooks)))
+    return frozenset(_hook_ids(hooks))
 
 
-def _hook_ids(hooks: set[str]) -> dict[str, int]:
+def available_functions(functions: Collection[str]) -> frozenset[str]:
+    """Those of these functions that the kernel's BTF describes."""
+    return frozenset(_function_ids(functions))
+
+
+def _hook_ids(hooks: Collection[str]) -> dict[str, int]:
     """The BTF ids of those hooks that this kernel has."""
+    found = _function_ids(map(HOOK.__add__, hooks))
+    return {name.removeprefix(HOOK): id for name, id in found.items()}
+
+
+def _function_ids(functions: Iterable[str]) -> dict[str, int]:
     btf = lib.btf__load_vmlinux_btf()
     if btf == ffi.NULL:
         return {}
     try:
         found = {
-            hook: int(lib.btf__find_by_name_kind(btf, f"bpf_lsm_{hook}".encode(), lib.BTF_KIND_FUNC))
-            for hook in hooks
+            name: int(lib.btf__find_by_name_kind(btf, name.encode(), lib.BTF_KIND_FUNC)) for name in functions
         }
     finally:
         lib.btf__free(btf)
-    return {hook: id for hook, id in found.items() if id > 0}
+    return {name: id for name, id in found.items() if id > 0}
 
 
 def _try_lsm(hook_id: int) -> tuple[int, int, bool | None]:

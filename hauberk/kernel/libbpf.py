@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from hauberk.kernel._shim import ffi, lib
 from hauberk.kernel.errors import AttachError, KernelError, LoadError, PinError, fail
-from hauberk.kernel.maps import Map, pin
+from hauberk.kernel.maps import Map, memlock, pin, pin_name
 
 LOG_BYTES = 256 * 1024
 """How much of the end of libbpf's and the verifier's messages is kept."""
@@ -63,6 +63,10 @@ class Link(Descriptor):
     def id(self) -> int:
         return int(_info(self.fd, "struct bpf_link_info", self.name).id)
 
+    @property
+    def program_id(self) -> int:
+        return int(_info(self.fd, "struct bpf_link_info", self.name).prog_id)
+
 
 class Program(Descriptor):
     """A loaded program."""
@@ -77,9 +81,19 @@ class Program(Descriptor):
         return int(self._read().id)
 
     @property
+    def is_lsm(self) -> bool:
+        """Whether it belongs on a hook of the LSM layer."""
+        return bool(self._read().type == lib.BPF_PROG_TYPE_LSM)
+
+    @property
     def verified_instructions(self) -> int:
         """How many instructions the verifier walked to accept it."""
         return int(self._read().verified_insns)
+
+    @property
+    def memory(self) -> int:
+        """The bytes that its instructions take, before and after their translation to machine code."""
+        return memlock(self.fd) + int(self._read().jited_prog_len)
 
     @property
     def runs(self) -> int:
@@ -99,6 +113,13 @@ class Program(Descriptor):
         # For tracing, LSM and iterator links all there is to the struct is the descriptor.
         fd = os.dup(lib.bpf_link__fd(link))
         lib.bpf_link__destroy(link)
+        return Link(fd, self.name)
+
+    def reattach(self) -> Link:
+        """Attaches an adopted LSM program to the hook that it was loaded for, which the kernel knows."""
+        fd = int(lib.shim_probe_attach(self.fd))
+        if fd < 0:
+            fail(AttachError, f"attaching {self.name}", fd)
         return Link(fd, self.name)
 
     def test_run(
@@ -124,7 +145,8 @@ class Program(Descriptor):
 
 
 def run_task_iter(program: Program, pidfd: int = -1) -> bytes:
-    """Runs an `iter/task` program over the threads of one process, or of all; returns what it wrote.
+    """Runs an `iter/task` or `iter/task_file` program over the threads of one process, or of all; returns
+    what it wrote.
 
     Raises KernelError; ESRCH if the process has gone.
     """
@@ -145,6 +167,14 @@ def run_task_iter(program: Program, pidfd: int = -1) -> bytes:
         fail(KernelError, f"running iterator {program.name}", error.errno or 0)
     finally:
         os.close(fd)
+
+
+def wait_for_programs() -> None:
+    """Returns when every program that does not sleep and runs now has ended, on any processor: what such a
+    program may have found in a map before can be freed then. Raises KernelError."""
+    code = lib.shim_wait_for_programs()
+    if code < 0:
+        fail(KernelError, "waiting for running programs", code)
 
 
 class RunStatistics(Descriptor):
@@ -184,13 +214,14 @@ class BpfObject:
         value_sizes: Mapping[str, int] | None = None,
         rodata: Mapping[str, int] | None = None,
         disabled: Collection[str] = (),
+        reuse: Mapping[str, Map] | None = None,
         name: str = "hauberk",
     ) -> Self:
         """Parses an object and adjusts it.
 
         `map_sizes`: max_entries by map; `value_sizes`: bytes of a value by map; `rodata`: values of `const
-        volatile` integer globals; `disabled`: programs not to load. Raises LoadError, also for a name that
-        the object does not have.
+        volatile` integer globals; `disabled`: programs not to load; `reuse`: maps that are there already, to
+        be used in place of new ones. Raises LoadError, also for a name that the object does not have.
         """
         with _CapturedLog() as log:
             handle = lib.shim_object_open(ffi.from_buffer(data), len(data), name.encode())
@@ -200,7 +231,7 @@ class BpfObject:
                 )
         obj = cls(handle, data)
         try:
-            obj._adjust(map_sizes or {}, value_sizes or {}, rodata or {}, disabled)
+            obj._adjust(map_sizes or {}, value_sizes or {}, rodata or {}, disabled, reuse or {})
         except BaseException:
             obj.close()
             raise
@@ -212,16 +243,20 @@ class BpfObject:
         value_sizes: Mapping[str, int],
         rodata: Mapping[str, int],
         disabled: Collection[str],
+        reuse: Mapping[str, Map],
     ) -> None:
         maps = dict(self._each_map())
         programs = dict(self._each_program())
-        unknown = sorted({*map_sizes, *value_sizes} - maps.keys()) + sorted(set(disabled) - programs.keys())
+        unknown = sorted({*map_sizes, *value_sizes, *reuse} - maps.keys())
+        unknown += sorted(set(disabled) - programs.keys())
         if unknown:
             raise LoadError(f"the BPF object has no {', '.join(unknown)}", errno.ENOENT)
         for name, entries in map_sizes.items():
             self._check(lib.bpf_map__set_max_entries(maps[name], entries), f"sizing map {name}")
         for name, size in value_sizes.items():
             self._check(lib.bpf_map__set_value_size(maps[name], size), f"sizing the values of map {name}")
+        for name, map_ in reuse.items():
+            self._check(lib.bpf_map__reuse_fd(maps[name], map_.fd), f"reusing map {name}")
         for name in disabled:
             self._check(lib.bpf_program__set_autoload(programs[name], False), f"disabling {name}")
         for name, value in rodata.items():
@@ -271,6 +306,10 @@ class BpfObject:
                 section = ffi.string(lib.bpf_program__section_name(handle)).decode()
                 self.programs[name] = Program(os.dup(fd), name, section, handle)
 
+    def map_names(self) -> list[str]:
+        """All maps of the object file, loaded or not."""
+        return [name for name, _ in self._each_map()]
+
     def map(self, name: str) -> Map:
         """A map of the loaded object; KeyError if there is none of that name."""
         return self.maps[name]
@@ -301,8 +340,7 @@ class BpfObject:
         try:
             for kind, thing in things:
                 (directory / kind).mkdir(mode=0o700, parents=True, exist_ok=True)
-                # bpffs refuses names with a dot, and libbpf's own maps (.rodata) have one.
-                path = directory / kind / thing.name.replace(".", "_")
+                path = directory / kind / pin_name(thing.name)
                 thing.pin(path)
                 done.append(path)
         except (OSError, PinError) as error:

@@ -15,24 +15,29 @@ from typing import Any, Self
 from hauberk.kernel._shim import ffi, lib
 from hauberk.kernel.errors import MapError, PinError, fail
 
+_RINGBUF = 27
 _PERCPU_TYPES = frozenset({5, 6, 10, 21})  # PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH, PERCPU_CGROUP_STORAGE
 
 
 class Mapped:
-    """The values of an array map as writable memory. Closing it invalidates `view`."""
+    """The values of an array map, or a part of them, as writable memory. Closing it invalidates `view`.
 
-    def __init__(self, fd: int, size: int) -> None:
-        self._memory = mmap.mmap(fd, size)
+    All of it counts as this process's resident memory, used or not.
+    """
+
+    def __init__(self, fd: int, size: int, offset: int = 0) -> None:
+        self._memory = mmap.mmap(fd, size, offset=offset)
         self.view = memoryview(self._memory)
         self._address = ffi.from_buffer(self._memory)
 
     def store_u64(self, offset: int, value: int) -> None:
-        """One atomic 64-bit store at a byte offset (a multiple of 8), after everything written before it."""
+        """One atomic 64-bit store at a byte offset (a multiple of 8), between all that is written and read
+        before and after it."""
         self._check(offset)
         lib.shim_store_u64(self._address + offset, value)
 
     def load_u64(self, offset: int) -> int:
-        """One atomic 64-bit load."""
+        """One atomic 64-bit load, ordered in the same way."""
         self._check(offset)
         return int(lib.shim_load_u64(self._address + offset))
 
@@ -82,6 +87,12 @@ class Map:
         if self._fd < 0:
             raise ValueError(f"map {self.name} is closed")
         return self._fd
+
+    @property
+    def memory(self) -> int:
+        """The bytes that it takes by the kernel's account: before 6.4 the most that it can take."""
+        # bpf_map_memory_footprint() of these kernels finds nothing in a ring, which has no keys or values.
+        return memlock(self.fd) or (self.max_entries if self.type == _RINGBUF else 0)
 
     def lookup(self, key: bytes) -> bytes | None:
         """The value, or None. Of a per-CPU map all CPUs' values in a row, each padded to 8 bytes."""
@@ -141,10 +152,18 @@ class Map:
 
     def mmap(self) -> Mapped:
         """Maps the values of an array map made with BPF_F_MMAPABLE, each padded to 8 bytes."""
-        size = self._stride * self.max_entries
+        return self._mapped(0, self._stride * self.max_entries)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Writes bytes into the values of such a map, which is mapped no longer than that takes."""
+        first = offset // mmap.PAGESIZE * mmap.PAGESIZE
+        with self._mapped(first, offset - first + len(data)) as mapped:
+            mapped.view[offset - first : offset - first + len(data)] = data
+
+    def _mapped(self, offset: int, size: int) -> Mapped:
         page = mmap.PAGESIZE
         try:
-            return Mapped(self.fd, (size + page - 1) // page * page)
+            return Mapped(self.fd, (size + page - 1) // page * page, offset)
         except OSError as error:
             fail(MapError, f"mapping map {self.name} into memory", error.errno or 0)
 
@@ -181,6 +200,21 @@ def pin(fd: int, path: Path, what: str) -> None:
     code = lib.bpf_obj_pin(fd, os.fsencode(path))
     if code < 0:
         fail(PinError, f"pinning {what} at {path}", code)
+
+
+def pin_name(name: str) -> str:
+    """The file name for something of this name: bpffs refuses dots, and libbpf's own maps (.rodata) have
+    one."""
+    return name.replace(".", "_")
+
+
+def memlock(fd: int) -> int:
+    """The bytes that the kernel accounts to a BPF map or program."""
+    for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "memlock":
+            return int(value)
+    return 0
 
 
 def possible_cpus() -> int:

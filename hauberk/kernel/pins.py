@@ -4,14 +4,21 @@
 Adopting opens all of it again; removing it is what ends its life, and with the links the enforcement.
 """
 
+import ctypes
 import os
+from collections.abc import Collection
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from hauberk.kernel._shim import ffi, lib
 from hauberk.kernel.errors import PinError, fail
 from hauberk.kernel.libbpf import Link, Program
-from hauberk.kernel.maps import Map
+from hauberk.kernel.maps import Map, pin_name
+
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Pinned:
@@ -37,6 +44,19 @@ class Pinned:
             found.close()
             raise
         return found
+
+    def map(self, name: str) -> Map:
+        """A map by its name in C; KeyError if there is none."""
+        return self.maps[pin_name(name)]
+
+    def take_over(self, other: "Pinned", maps: Collection[str]) -> None:
+        """Have the programs and links of `other` in place of one's own, and of its maps these; the rest of it
+        is closed."""
+        for name in maps:
+            self.maps[name], other.maps[name] = other.maps[name], self.maps[name]
+        self.programs, other.programs = other.programs, self.programs
+        self.links, other.links = other.links, self.links
+        other.close()
 
     def close(self) -> None:
         """Closes the descriptors; the pins stay."""
@@ -76,6 +96,14 @@ def unpin(directory: Path) -> None:
         raise PinError(f"unpinning {directory}: {error.strerror}", error.errno or 0) from error
 
 
+def exchange(one: Path, other: Path) -> None:
+    """Swaps two names of one bpffs in one step (since 5.16, commit 3871cb8cf741, "libfs: Support
+    RENAME_EXCHANGE in simple_rename()"). Raises PinError."""
+    paths = os.fsencode(one), os.fsencode(other)
+    if _libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) < 0:
+        fail(PinError, f"exchanging {one} and {other}", ctypes.get_errno())
+
+
 def is_bpffs(directory: Path) -> bool:
     """Whether a directory lies in a bpffs, where alone things can be pinned."""
     return directory.is_dir() and _file_system_type(directory) == "bpf"
@@ -87,9 +115,10 @@ def _entries(directory: Path) -> list[Path]:
 
 def _file_system_type(directory: Path) -> str:
     device = directory.stat().st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        if left.split()[2] == wanted:
-            return right.split()[0]
+    wanted = b"%d:%d" % (os.major(device), os.minor(device))
+    # Mounts have any names but for spaces and line feeds, which the kernel escapes.
+    for line in Path("/proc/self/mountinfo").read_bytes().split(b"\n"):
+        left, _, right = line.partition(b" - ")
+        if left.split(b" ")[2:3] == [wanted]:
+            return right.split(b" ")[0].decode()
     return ""

@@ -5,9 +5,10 @@ C copies all waiting records into one buffer, so that Python pays per batch and 
 only consumed once it has been copied whole; one that a program is still writing ends the batch.
 """
 
+import errno
 import struct
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 from hauberk.kernel._shim import ffi, lib
 from hauberk.kernel.errors import MapError, fail
@@ -46,21 +47,30 @@ class RingReader:
     def drain(self) -> memoryview:
         """The waiting records as one batch (see `records`), maybe empty. Valid until the next call.
 
-        Call again while the batch is not empty: what did not fit in this one is still in the ring.
+        Call again while the batch is not empty: what did not fit in this one is still in the ring. Raises
+        MapError if the next record does not fit in a batch at all, or if what is there is no record.
         """
-        if self._ring == ffi.NULL:
-            raise ValueError(f"ring {self._map.name} is closed")
-        used = lib.shim_ring_drain(self._ring, ffi.from_buffer(self._buffer), len(self._buffer))
-        if used < 0:
+        used = lib.shim_ring_drain(self._open(), ffi.from_buffer(self._buffer), len(self._buffer))
+        if used == -errno.EMSGSIZE:
             fail(MapError, f"a record of ring {self._map.name} is larger than the batch buffer", used)
+        if used < 0:
+            fail(MapError, f"ring {self._map.name} is damaged", used)
         return self._view[:used]
 
     @property
-    def pending(self) -> int:
-        """Bytes that wait in the ring, record headers included."""
+    def written(self) -> int:
+        """Bytes that were ever written to the ring, record headers included."""
+        return int(lib.shim_ring_written(self._open()))
+
+    @property
+    def read(self) -> int:
+        """How many of these were read: `drain` has given every record that was `written` before."""
+        return int(lib.shim_ring_read(self._open()))
+
+    def _open(self) -> Any:
         if self._ring == ffi.NULL:
             raise ValueError(f"ring {self._map.name} is closed")
-        return int(lib.shim_ring_pending(self._ring))
+        return self._ring
 
     def close(self) -> None:
         """Unmaps the ring. The map itself is its owner's to close."""

@@ -208,7 +208,13 @@ int64_t shim_ring_drain(struct shim_ring *ring, void *out, size_t size)
 	char *to = out;
 	size_t used = 0;
 
-	while (at < end) {
+	/*
+	 * The kernel's own positions are always so. But who has the map can write the consumer's, and headers that lie
+	 * somewhere else than records do can have any length.
+	 */
+	if (end - at > ring->mask + 1 || at % BPF_RINGBUF_HDR_SZ)
+		return -EBADMSG;
+	while (at != end) {
 		const uint32_t *head = (const void *)(ring->data + (at & ring->mask));
 		uint32_t word = __atomic_load_n(head, __ATOMIC_ACQUIRE);
 		uint32_t length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
@@ -216,6 +222,8 @@ int64_t shim_ring_drain(struct shim_ring *ring, void *out, size_t size)
 
 		if (word & BPF_RINGBUF_BUSY_BIT)
 			break;
+		if (BPF_RINGBUF_HDR_SZ + padded > end - at)
+			return used ? (int64_t)used : -EBADMSG;
 		if (!(word & BPF_RINGBUF_DISCARD_BIT)) {
 			uint32_t record[2] = { length, 0 };
 
@@ -234,9 +242,14 @@ int64_t shim_ring_drain(struct shim_ring *ring, void *out, size_t size)
 	return (int64_t)used;
 }
 
-uint64_t shim_ring_pending(const struct shim_ring *ring)
+uint64_t shim_ring_written(const struct shim_ring *ring)
 {
-	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) - __atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+}
+
+uint64_t shim_ring_read(const struct shim_ring *ring)
+{
+	return __atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE);
 }
 
 /* --- programs --- */
@@ -274,16 +287,92 @@ int shim_test_run(int prog_fd, const void *data, uint32_t data_size, void *data_
 	return err;
 }
 
+/*
+ * Such programs run within rcu_read_lock() (__bpf_prog_enter_recur in kernel/bpf/trampoline.c, bpf_iter_run_prog), so a grace
+ * period of RCU is what to wait for. An update of a map of maps returns after one (maybe_wait_bpf_programs in
+ * kernel/bpf/syscall.c; since 4.20, commit 1ae80cf31938, "bpf: wait for running BPF programs when updating map-in-map"), just so
+ * that user space may rely on it. membarrier(2) does not do: with a single processor it returns at once.
+ */
+int shim_wait_for_programs(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	uint32_t key = 0;
+	int inner, outer, err;
+
+	inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "hb_inner", sizeof(key), sizeof(key), 1, NULL);
+	if (inner < 0)
+		return inner;
+	opts.inner_map_fd = (uint32_t)inner;
+	outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "hb_outer", sizeof(key), sizeof(key), 1, &opts);
+	err = outer < 0 ? outer : bpf_map_update_elem(outer, &key, &inner, BPF_ANY);
+	if (outer >= 0)
+		close(outer);
+	close(inner);
+	return err;
+}
+
+#define SYMBOL_NAME 32
+#define INSN(what, dst, src, offset, value) \
+	{ .code = (what), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value) }
+#define COPY_NAME(at)                                                    \
+	INSN(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_1, BPF_REG_6, (at), 0), \
+		INSN(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_10, BPF_REG_1, (at) - SYMBOL_NAME, 0)
+
+struct symbol {
+	char name[SYMBOL_NAME];
+	uint64_t address;
+};
+
+/* Of all programs only one of this type may ask (since 5.16). It gets and gives back a struct symbol. */
+static const struct bpf_insn look_up[] = {
+	INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0),
+	COPY_NAME(0),
+	COPY_NAME(8),
+	COPY_NAME(16),
+	COPY_NAME(24),
+	INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, -SYMBOL_NAME - 8, 0),
+	INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0, 0),
+	INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, -SYMBOL_NAME),
+	INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, SYMBOL_NAME),
+	INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, 0),
+	INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_4, BPF_REG_10, 0, 0),
+	INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_4, 0, 0, -SYMBOL_NAME - 8),
+	INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_kallsyms_lookup_name),
+	INSN(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_1, BPF_REG_10, -SYMBOL_NAME - 8, 0),
+	INSN(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_6, BPF_REG_1, SYMBOL_NAME, 0),
+	INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+};
+
+int shim_symbol(const char *name, uint64_t *address)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, load, .prog_flags = BPF_F_SLEEPABLE);
+	struct symbol asked = { .address = 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &asked, .ctx_size_in = sizeof(asked));
+	int fd, err;
+
+	if (strlen(name) >= sizeof(asked.name))
+		return -EINVAL;
+	strcpy(asked.name, name);
+	fd = bpf_prog_load(BPF_PROG_TYPE_SYSCALL, "hb_symbol", "GPL", look_up, sizeof(look_up) / sizeof(*look_up),
+			   &load);
+	if (fd < 0)
+		return fd;
+	err = bpf_prog_test_run_opts(fd, &run);
+	close(fd);
+	*address = asked.address;
+	return err ? err : (int)run.retval;
+}
+
 /* --- shared memory --- */
 
 void shim_store_u64(void *address, uint64_t value)
 {
-	__atomic_store_n((uint64_t *)address, value, __ATOMIC_RELEASE);
+	__atomic_store_n((uint64_t *)address, value, __ATOMIC_SEQ_CST);
 }
 
 uint64_t shim_load_u64(const void *address)
 {
-	return __atomic_load_n((const uint64_t *)address, __ATOMIC_ACQUIRE);
+	return __atomic_load_n((const uint64_t *)address, __ATOMIC_SEQ_CST);
 }
 
 /* --- probes --- */

@@ -45,11 +45,12 @@ void shim_ring_close(struct shim_ring *ring);
 /*
  * Copies whole records into out until the ring is empty, the next one is still being written, or it does not fit:
  * each is u32 length, u32 zero, payload padded to 8 bytes. Returns the bytes used; -EMSGSIZE if even the first record
- * is larger than out.
+ * is larger than out, -EBADMSG if what comes next is no record.
  */
 int64_t shim_ring_drain(struct shim_ring *ring, void *out, size_t size);
-/* Bytes that wait in the ring, headers included. */
-uint64_t shim_ring_pending(const struct shim_ring *ring);
+/* How many bytes were ever written to the ring, and how many of these were read: headers included. */
+uint64_t shim_ring_written(const struct shim_ring *ring);
+uint64_t shim_ring_read(const struct shim_ring *ring);
 
 /* --- programs --- */
 
@@ -62,9 +63,19 @@ int shim_task_iter(int prog_fd, int pidfd);
 int shim_test_run(int prog_fd, const void *data, uint32_t data_size, void *data_out, uint32_t *data_out_size,
 		  const void *ctx, uint32_t ctx_size, uint32_t *retval);
 
+/*
+ * Waits until every BPF program that does not sleep and is running now, on any processor and preempted or not, has ended.
+ */
+int shim_wait_for_programs(void);
+/*
+ * Where the kernel keeps the variable or function of this name, of less than 32 characters, without reading through
+ * /proc/kallsyms. -ENOENT: there is none; -EPERM: addresses are closed to this process.
+ */
+int shim_symbol(const char *name, uint64_t *address);
+
 /* --- memory shared with programs --- */
 
-/* One 64-bit store that everything stored before it precedes (release). The address is 8-aligned. */
+/* One 64-bit store or load, in order with all that is stored and loaded before and after. The address is 8-aligned. */
 void shim_store_u64(void *address, uint64_t value);
 uint64_t shim_load_u64(const void *address);
 

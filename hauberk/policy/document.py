@@ -92,6 +92,8 @@ class Budget:
 
 def decode(data: bytes) -> None:
     """Check that `data` is text that YAML allows. Raises DocumentError at the first byte that is not."""
+    if not data.translate(None, _ORDINARY):
+        return
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -113,6 +115,8 @@ def decode(data: bytes) -> None:
         )
 
 
+_ORDINARY: Final = b"\t\n\r" + bytes(range(0x20, 0x7F))
+"""What most files are made of."""
 _FORBIDDEN: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]", re.DOTALL
 )
@@ -195,7 +199,10 @@ class _Open:
     __slots__ = ("anchor", "before", "column", "entries", "height", "items", "key", "line", "merges")
 
     def __init__(self, event: yaml.CollectionStartEvent, before: int) -> None:
-        self.line, self.column = _place(event)
+        mark = event.start_mark
+        assert mark is not None, "libyaml's events have marks"
+        self.line = mark.line + 1
+        self.column = mark.column + 1
         self.anchor: str | None = event.anchor
         self.before = before
         self.height = 1
@@ -211,7 +218,7 @@ class _Key(msgspec.Struct, frozen=True, gc=False):
     name: str | None
     line: int
     column: int
-    merge: bool
+    merge: bool = False
 
 
 class _Anchored(msgspec.Struct, frozen=True, gc=False):
@@ -240,10 +247,14 @@ class _Builder:
         """Take one event; returns the document's root when that is complete."""
         kind = type(event)
         if kind is yaml.ScalarEvent:
-            self._spend(1, event)
+            self.count += 1
+            if self.count > self.most:
+                self._refuse(event)
             return self._scalar(cast(yaml.ScalarEvent, event))
         if kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-            self._spend(1, event)
+            self.count += 1
+            if self.count > self.most:
+                self._refuse(event)
             self._open(cast(yaml.CollectionStartEvent, event))
         elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             return self._close()
@@ -321,9 +332,19 @@ class _Builder:
             merge = text == "<<" and tag is None
         mark = event.start_mark
         assert mark is not None, "libyaml's events have marks"
-        node = Scalar(value, text, mark.line + 1, mark.column + 1)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = _Anchored(node, 1, 0)
+        line, column, anchor, stack = mark.line + 1, mark.column + 1, event.anchor, self.stack
+        if anchor is None and stack and (frame := stack[-1]).items is None:
+            # Nearly always: a key, or the value of one.
+            if (key := frame.key) is None:
+                frame.key = self._key(frame, value, line, column, merge)
+                return None
+            if key.name is not None:
+                frame.key = None
+                frame.entries[key.name] = Entry(Scalar(value, text, line, column), key.line, key.column)
+                return None
+        node = Scalar(value, text, line, column)
+        if anchor is not None:
+            self.anchors[anchor] = _Anchored(node, 1, 0)
         return self._put(node, 0, merge)
 
     def _put(self, node: Node, height: int, merge: bool = False) -> Node | None:
@@ -335,32 +356,34 @@ class _Builder:
             frame.height = height + 1
         if frame.items is not None:
             frame.items.append(node)
-        elif frame.key is None:
-            frame.key = self._key(frame, node, merge)
+        elif (key := frame.key) is None:
+            # What is no scalar cannot be a name.
+            value = node.value if isinstance(node, Scalar) else None
+            frame.key = self._key(frame, value, node.line, node.column, merge)
         else:
-            key, frame.key = frame.key, None
+            frame.key = None
             if key.name is not None:
                 frame.entries[key.name] = Entry(node, key.line, key.column)
             elif key.merge:
                 self._merge(frame, node)
         return None
 
-    def _key(self, frame: _Open, node: Node, merge: bool) -> _Key:
+    def _key(self, frame: _Open, value: Value, line: int, column: int, merge: bool) -> _Key:
         if merge:
-            return _Key(None, node.line, node.column, True)
-        name = key_text(node.value) if isinstance(node, Scalar) else None
+            return _Key(None, line, column, True)
+        name = value if type(value) is str else key_text(value)
         if name is None:
-            self.complain(node.line, node.column, "a field's name must be a text", "quote it")
+            self.complain(line, column, "a field's name must be a text", "quote it")
         elif name in frame.entries:
             first = frame.entries[name].line
             self.complain(
-                node.line,
-                node.column,
+                line,
+                column,
                 f"the field `{shorten(name)}` is there twice, first on line {first}",
                 "keep one of them",
             )
             name = None
-        return _Key(name, node.line, node.column, False)
+        return _Key(name, line, column)
 
     def _merge(self, frame: _Open, node: Node) -> None:
         several = node.items if isinstance(node, Sequence) else [node]

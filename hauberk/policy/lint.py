@@ -72,15 +72,16 @@ def _rules(policy: Policy) -> Iterator[Rule]:
 
 
 def _rule(rule: Rule, in_host_policy: bool) -> Iterator[tuple[str, str, str]]:
-    if isinstance(rule, SourcedRule) and len(rule.sources) < len(rule.from_source):
+    if isinstance(rule, SourcedRule) and rule.from_source and not rule.sources:
         yield "fromSource", "an entry without a path stands for every program", "name a program in each entry"
     if in_host_policy and isinstance(rule, (ProtocolRule, CapabilityRule)) and not rule.from_source:
         yield "fromSource", "KubeArmor requires fromSource here; Hauberk does not", ""
-    if isinstance(rule, ProcessPath) and rule.path is not None and rule.execname is not None:
-        yield "path", "execname wins and the path is ignored", "make two rules if both are meant"
-    if isinstance(rule, (ProcessPath, FilePath)) and "*" in (rule.path or ""):
-        yield "path", _STAR, "use matchPatterns for a pattern"
-    if isinstance(rule, (ProcessDirectory, FileDirectory)) and "*" in rule.dir:
+    if isinstance(rule, (FilePath, ProcessPath)):
+        if isinstance(rule, ProcessPath) and rule.path is not None and rule.execname is not None:
+            yield "path", "execname wins and the path is ignored", "make two rules if both are meant"
+        if "*" in (rule.path or ""):
+            yield "path", _STAR, "use matchPatterns for a pattern"
+    elif isinstance(rule, (FileDirectory, ProcessDirectory)) and "*" in rule.dir:
         yield "dir", _STAR, "use matchPatterns for a pattern"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence as Loc
+from functools import cache
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +14,7 @@ from pydantic_core import ErrorDetails, PydanticOmit
 from hauberk.policy.document import Mapping, Node, Scalar, Sequence
 from hauberk.policy.faults import Report
 from hauberk.policy.fields import shorten
-from hauberk.policy.models import API_VERSION, KINDS, CommonSpec, Document, Policy
+from hauberk.policy.models import API_VERSION, KINDS, Document, Policy
 from hauberk.policy.shape import Fitter, Located, not_text
 
 _ADAPTERS: Final[dict[str, TypeAdapter[Policy]]] = {kind: TypeAdapter(model) for kind, model in KINDS.items()}
@@ -70,18 +71,19 @@ class _Reading:
     def enter(self, value: Any) -> None:
         self.stack.append(value)
 
-    def leave(self, value: Any, model: Any) -> Any:
+    def leave(self, value: Any, model: Any) -> None:
         self.stack.pop()
         located: Located = value
-        if hasattr(model, "line"):
-            object.__setattr__(model, "line", located.node.line)
-        if hasattr(model, "where"):
-            object.__setattr__(model, "where", located.where)
-        if isinstance(model, CommonSpec) and "apparmor" in located.node.entries:
-            object.__setattr__(model, "apparmor_line", located.node.entries["apparmor"].line)
-        if isinstance(model, Document):
-            object.__setattr__(model, "file", self.report.file)
-        return model
+        kind: type = type(model)
+        noted = _noted(kind)
+        if "line" in noted:
+            _set(model, "line", located.node.line)
+        if "where" in noted:
+            _set(model, "where", located.where)
+        if "apparmor_line" in noted and "apparmor" in located.node.entries:
+            _set(model, "apparmor_line", located.node.entries["apparmor"].line)
+        if "file" in noted:
+            _set(model, "file", self.report.file)
 
     def refused(self, value: Any, error: Exception) -> Exception:
         self.stack.pop()
@@ -110,6 +112,17 @@ class _Reading:
             node, place = _find(located, details["loc"])
             message, hint = _in_words(details, node)
             self.report.fault(node.line, node.column, self.prefix + place, message, hint)
+
+
+_set = object.__setattr__
+
+
+@cache
+def _noted(kind: type) -> frozenset[str]:
+    """The attributes of a model that say where it was written."""
+    if issubclass(kind, Document):
+        return frozenset({"line", "file"})
+    return frozenset(name for name in ("line", "where", "apparmor_line") if hasattr(kind, name))
 
 
 def _is_same(yaml_name: str, field_name: str | None) -> bool:

@@ -12,6 +12,8 @@ import math
 import re
 from typing import Final, TypeAlias
 
+from hauberk.policy.fields import shorten
+
 Value: TypeAlias = str | int | float | bool | None
 """What a scalar can be."""
 
@@ -98,7 +100,7 @@ def resolve_tagged(tag: str, text: str) -> Value:
         "null": value is None,
     }
     if not tag.startswith(_TAG_PREFIX) or name not in fits:
-        raise ValueError(f"the tag `{tag[:60]}` is not accepted here")
+        raise ValueError(f"the tag `{shorten(tag)}` is not accepted here")
     if not fits[name]:
         raise ValueError(f"the value does not fit its tag `!!{name}`")
     return value

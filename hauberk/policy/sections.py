@@ -9,7 +9,7 @@ frozen and have no dictionary: files with tens of thousands of rules are usual.
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated, Any, ClassVar, Final, Protocol, Self, cast
+from typing import Annotated, Any, ClassVar, Final, Protocol, Self
 
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
@@ -44,8 +44,8 @@ class Reading(Protocol):
     def enter(self, value: Any) -> None:
         """A model is about to be validated from `value`."""
 
-    def leave(self, value: Any, model: Any) -> Any:
-        """The model of `value` is finished; returns it. It may note where the model was written."""
+    def leave(self, value: Any, model: Any) -> None:
+        """The model of `value` is finished. It may be noted in it where it was written."""
 
     def refused(self, value: Any, error: Exception) -> Exception:
         """`value` is no valid model; returns what to raise instead of `error`."""
@@ -63,13 +63,14 @@ class Element:
     def _follow(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         if info.context is None:
             return handler(value)
-        reading = cast(Reading, info.context)
+        reading: Reading = info.context
         reading.enter(value)
         try:
             model = handler(value)
         except ValueError as error:
             raise reading.refused(value, error) from None
-        return cast(Self, reading.leave(value, model))
+        reading.leave(value, model)
+        return model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CONFIG)
@@ -100,6 +101,8 @@ class Source(Element):
 
 
 def _sources(from_source: tuple[Source, ...]) -> tuple[str, ...]:
+    if not from_source:
+        return ()
     paths = tuple(source.path for source in from_source if source.path is not None)
     return paths if len(paths) == len(from_source) else ()
 

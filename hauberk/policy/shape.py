@@ -44,11 +44,16 @@ class Located(dict[str, Any]):
 
     __slots__ = ("in_list", "node", "where")
 
-    def __init__(self, node: Mapping, where: str, in_list: bool) -> None:
-        super().__init__()
-        self.node = node
-        self.where = where
-        self.in_list = in_list
+    node: Mapping
+    where: str
+    in_list: bool
+
+
+def _located(node: Mapping, where: str, in_list: bool) -> Located:
+    # Without a constructor, which takes as long as all the rest for a rule.
+    data = Located()
+    data.node, data.where, data.in_list = node, where, in_list
+    return data
 
 
 _IGNORED: Final[dict[type[Element], frozenset[str]]] = {
@@ -123,9 +128,17 @@ class Fitter:
         return self._mapping(node, shape_of(KINDS[self.kind]), "", False)
 
     def _mapping(self, node: Mapping, shape: Shape, where: str, in_list: bool) -> Located:
-        data = Located(node, where, in_list)
+        data = _located(node, where, in_list)
         for name, entry in node.entries.items():
-            member = shape.fields.get(name)
+            member, found = shape.fields.get(name), entry.value
+            if (
+                type(found) is Scalar
+                and found.value is not None
+                and member is not None
+                and member.form == "value"
+            ):
+                data[name] = found.value
+                continue
             place = f"{where}.{name}" if where else name
             if member is None:
                 if name not in shape.ignored:
@@ -183,7 +196,7 @@ class Fitter:
         return mappings
 
     def _labels(self, node: Mapping, place: str) -> Located:
-        data = Located(node, place, False)
+        data = _located(node, place, False)
         for name, entry in node.entries.items():
             value = entry.value
             if isinstance(value, Scalar) and value.value is None and place.startswith("metadata."):

@@ -21,13 +21,14 @@ from hauberk.policy.fields import (
     matching,
     one_of,
     refuse,
+    shorten,
 )
 from hauberk.policy.sections import CONFIG, Element, Inherited, Rule
 
 
 def _syscall(name: str) -> str:
     if name not in syscalls.NAMES:
-        raise refuse(f"`{name[:40]}` is not a system call", lambda: syscalls.hint(name))
+        raise refuse(f"`{shorten(name, 40)}` is not a system call", lambda: syscalls.hint(name))
     return name
 
 

@@ -147,14 +147,15 @@ def _decision(
 def move_refused(meaning: Meaning, source: bytes, target: bytes, is_directory: bool) -> bool:
     """Whether moving (or linking, or mounting) `source` to `target` is refused because of what Blocks name.
 
-    Refused if some path at or below `source` that a Block names might afterwards not be named by it. The
-    other rights that the move needs are decided elsewhere.
+    Refused if some path at or below `source` that a Block names might afterwards not be named by it, or if
+    a directory would come where a Block names something below. The other rights that the move needs are
+    decided elsewhere.
     """
     automaton = meaning.exec
-    before = automaton.run(source)
-    if before == automaton.run(target):
+    before, after = automaton.run(source), automaton.run(target)
+    if before == after:
         # One state: every rule says the same of both places and of all that could be below.
         return False
-    if meaning.blocks(automaton.accept_id(before)):
+    if meaning.blocks[automaton.accept_id(before)]:
         return True
-    return is_directory and bool(meaning.blocks_below[before])
+    return is_directory and bool(meaning.blocks_below[before] or meaning.blocks_below[after])

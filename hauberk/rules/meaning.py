@@ -16,6 +16,7 @@ directories. An *accept* is a number in an automaton's `accept_sets`.
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
+from hashlib import sha256
 from typing import TypeGuard
 
 from hauberk.automaton.dfa import Automaton, compile_patterns
@@ -33,6 +34,7 @@ from hauberk.rules.model import (
     Protocol,
     Rule,
     RuleSet,
+    Scope,
     Section,
     Target,
     Verdict,
@@ -59,8 +61,12 @@ class _Patterns:
         self.numbers: dict[Pattern, int] = {}
         self.rules: list[list[int]] = []
         for index, rule in enumerate(rules):
-            if rule.section in sections and is_pattern(rule.target):
-                self.rules[self.number(rule.target)].append(index)
+            if rule.section in sections and is_pattern(target := rule.target):
+                number = self.numbers.setdefault(target, len(self.rules))
+                if number == len(self.rules):
+                    self.rules.append([index])
+                else:
+                    self.rules[number].append(index)
         for marker in markers:
             self.number(marker)
 
@@ -108,6 +114,12 @@ class Meaning:
         )
 
     # Subjects
+
+    @property
+    def numbering(self) -> str:
+        """Stands for the classes and their numbers: equal in two meanings that number every program alike."""
+        numbers = sorted(self._class_of_program.items()), sorted(self.loader_classes)
+        return sha256(repr(numbers).encode()).hexdigest()
 
     def class_of(self, program: bytes | None) -> int:
         """The class of a program by its real path; None is a program that could not be determined."""
@@ -232,6 +244,7 @@ class Meaning:
             refused = self.unknown_refused(Section.PROCESS) or any(
                 rule.section is Section.FILE and rule.action is Action.BLOCK and not rule.read_only
                 for rule in self.rules
+                if rule.scope is not Scope.ENGINE
             )
         else:
             refused = any(self.unknown_refused(section) for section in sections)
@@ -273,9 +286,11 @@ class Meaning:
             self.rules[i].owner_only or self.rules[i].tty_only for i in matching if i < len(self.rules)
         )
 
-    def shape(self, rule: int) -> int:
-        """A number that is equal for rules that lead to the same wherever one of them is all that matches."""
-        return self.precedence.shape(rule)
+    @property
+    def shapes(self) -> Sequence[int]:
+        """For each rule a number that is equal for rules that lead to the same wherever one of them is all
+        that matches."""
+        return self.precedence.shapes
 
     # Inclusion
 
@@ -291,9 +306,11 @@ class Meaning:
 
     # Moves
 
-    def blocks(self, accept: int) -> bool:
-        """Whether a Block, on whatever condition, names a path that ends in this accept of `exec`."""
-        return not self._blocking.isdisjoint(self.exec.accept_sets[accept])
+    @cached_property
+    def blocks(self) -> list[bool]:
+        """For each accept of `exec`, whether a Block, on whatever condition, names a path that ends there."""
+        blocking = self._blocking
+        return [not blocking.isdisjoint(accepted) for accepted in self.exec.accept_sets]
 
     @cached_property
     def blocks_below(self) -> bytearray:
@@ -302,10 +319,12 @@ class Meaning:
 
     @cached_property
     def _blocking(self) -> frozenset[int]:
+        block = Action.BLOCK
+        blocks = [rule.action is block for rule in self.rules]
         return frozenset(
             number
             for number, rules in enumerate(self._exec_patterns.rules)
-            if any(self.rules[rule].action is Action.BLOCK for rule in rules)
+            if (blocks[rules[0]] if len(rules) == 1 else any(blocks[rule] for rule in rules))
         )
 
     @cached_property
@@ -327,13 +346,12 @@ class Meaning:
             self._class_of_program[program] = numbers.setdefault(signature, len(numbers))
         self.classes = len(numbers)
         self.loader_classes = frozenset(number for (_, loader), number in numbers.items() if loader)
-        of_rule: list[set[int]] = [set() for _ in self.rules]
+        of_rule: dict[int, set[int]] = {}
         for (named_by, _), number in numbers.items():
             for index in named_by:
-                of_rule[index].add(number)
+                of_rule.setdefault(index, set()).add(number)
         self._rule_classes: list[frozenset[int] | None] = [
-            frozenset(classes) if rule.sources else None
-            for rule, classes in zip(self.rules, of_rule, strict=True)
+            frozenset(of_rule[index]) if rule.sources else None for index, rule in enumerate(self.rules)
         ]
 
     def _real_sources(self) -> list[frozenset[bytes] | None]:
@@ -351,7 +369,7 @@ class Meaning:
     def _may_refuse(self, rule: Rule) -> bool:
         if rule.action is Action.ALLOW:
             return self.ruleset.postures.of(rule.section) is Posture.BLOCK
-        return rule.action is Action.BLOCK
+        return rule.action is Action.BLOCK and rule.scope is not Scope.ENGINE
 
     @cached_property
     def _always_relevant(self) -> dict[Operation | None, frozenset[int]]:
@@ -367,11 +385,12 @@ class Meaning:
 
 
 _ON_PATHS = (Operation.EXEC, Operation.MAP, Operation.READ, Operation.WRITE)
+_PATTERNS = (Exact, Directory, Glob, Name)
 
 
 def is_pattern(target: Target) -> TypeGuard[Pattern]:
     """Whether a rule's target is a set of paths."""
-    return isinstance(target, Exact | Directory | Glob | Name)
+    return isinstance(target, _PATTERNS)
 
 
 def is_loader(program: bytes) -> bool:
@@ -381,6 +400,8 @@ def is_loader(program: bytes) -> bool:
 
 def is_anchored(pattern: Pattern) -> bool:
     """Whether what a pattern matches depends on more of a path than its last component."""
+    if isinstance(pattern, Exact):
+        return True
     if isinstance(pattern, Name):
         return False
     if isinstance(pattern, Glob) and pattern.text.startswith(b"/**/"):

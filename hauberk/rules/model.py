@@ -29,10 +29,18 @@ MOVE: Final = 0x3FFFFFF2
 """In place of a rule number: a move that would carry a blocked path out from under its rule."""
 LIBRARY: Final = 0x3FFFFFF3
 """In a set of matching rules: the object lies in a library directory. Never the rule that decides."""
+GUARD: Final = 0x3FFFFFF4
+"""In place of a rule number: it would harm the enforcement itself."""
 NONE: Final = 0x3FFFFFFF
 """In place of a rule number: nothing spoke."""
 
-SPECIAL_NAMES: Final = {POSTURE: "DefaultPosture", UNKNOWN: "UnknownObject", MOVE: "ProtectedPath"}
+SELF_PROTECTION: Final = "HauberkSelfProtection"
+SPECIAL_NAMES: Final = {
+    POSTURE: "DefaultPosture",
+    UNKNOWN: "UnknownObject",
+    MOVE: "ProtectedPath",
+    GUARD: SELF_PROTECTION,
+}
 """What an alert names in place of a policy."""
 
 
@@ -71,6 +79,8 @@ class Scope(IntEnum):
     NAMESPACE = 0
     CLUSTER = 1
     HOST = 2
+    ENGINE = 3
+    """Of the rules by which the engine protects itself."""
 
 
 class Operation(IntEnum):

@@ -18,6 +18,7 @@ from hauberk.policy import models
 from hauberk.policy.fields import CAPABILITIES
 from hauberk.policy.sections import Inherited
 from hauberk.rules.base import base_rules
+from hauberk.rules.guard import Guarded, guard_rules
 from hauberk.rules.model import (
     Action,
     Alias,
@@ -59,8 +60,9 @@ def rule_set(
     *,
     resolve: Resolve = no_links,
     base_set: bool = True,
+    guarded: Iterable[Guarded] = (),
 ) -> RuleSet:
-    """The rules of `policies`, all of which bind one workload.
+    """The rules of `policies`, all of which bind one workload, and those that guard the engine's own.
 
     Raises PatternError for a glob that its real path makes too long.
     """
@@ -70,6 +72,7 @@ def rule_set(
         rules += _rules_of(policy, names)
     if base_set:
         rules += base_rules(names.of_pattern)
+    rules += guard_rules(guarded)
     return RuleSet.of(rules, postures, names.aliases)
 
 
@@ -103,9 +106,10 @@ class _Names:
 
     def of_pattern(self, pattern: Pattern) -> tuple[Pattern, ...]:
         """`pattern` first, then the same along the real paths."""
+        if isinstance(pattern, Exact):
+            others = self.of_path(pattern.path)[1:]
+            return (pattern, *map(Exact, others)) if others else (pattern,)
         match pattern:
-            case Exact(path):
-                return (pattern, *map(Exact, self.of_path(path)[1:]))
             case Directory(path, recursive):
                 return (pattern, *(Directory(name, recursive) for name in self.of_path(path)[1:]))
             case Glob(text):
@@ -122,10 +126,10 @@ class _Names:
             return (Glob(text),)
         rest = slash + rest + text[special:]
         names = self._note(directory, self._resolve(directory))
-        return (Glob(text), *(Glob(_escape(real) + rest) for real in names[1:]))
+        return (Glob(text), *(Glob(escape_glob(real) + rest) for real in names[1:]))
 
     def _note(self, path: bytes, *others: bytes) -> tuple[bytes, ...]:
-        if others == (path,) * len(others):
+        if others.count(path) == len(others):
             return (path,)
         # What /proc links to depends on who looks: no such path names one object.
         lasting = (other for other in others if not other.startswith(b"/proc/"))
@@ -137,7 +141,8 @@ class _Names:
 _GLOB_SPECIAL = (b"*", b"?", b"[", b"{", b"\\")
 
 
-def _escape(path: bytes) -> bytes:
+def escape_glob(path: bytes) -> bytes:
+    """The glob that matches this path alone."""
     return b"".join(b"\\" + bytes((c,)) if c in b"*?[]{}\\" else bytes((c,)) for c in path)
 
 
@@ -167,17 +172,18 @@ def _rules_of(policy: models.Policy, names: _Names) -> Iterator[Rule]:
     identity, scope, spec = policy_id(policy), scope_of(policy), policy.spec
     index = 0
     for section, group, rules in _groups(spec):
-        action = group.action or spec.action or models.Action.BLOCK
+        action = _ACTIONS[group.action or spec.action or models.Action.BLOCK]
         severity = group.severity or spec.severity or 0
         tags = group.tags or spec.tags
         message = group.message or spec.message
         for written in rules:
             if not enforceable(written):
                 continue
-            sources = names.of_programs(written.sources) if isinstance(written, models.SourcedRule) else ()
+            own = getattr(written, "sources", ())
+            sources = names.of_programs(own) if own else ()
             for target in _targets(written):
                 forms: tuple[Target, ...]
-                forms = (target,) if isinstance(target, Protocol | Capability) else names.of_pattern(target)
+                forms = (target,) if isinstance(target, _NOT_PATHS) else names.of_pattern(target)
                 for form in forms:
                     yield Rule(
                         policy=identity,
@@ -186,7 +192,7 @@ def _rules_of(policy: models.Policy, names: _Names) -> Iterator[Rule]:
                         where=written.where,
                         line=written.line,
                         section=section,
-                        action=_ACTIONS[written.action or action],
+                        action=_ACTIONS[written.action] if written.action else action,
                         target=form,
                         sources=sources,
                         owner_only=getattr(written, "owner_only", False),
@@ -200,6 +206,7 @@ def _rules_of(policy: models.Policy, names: _Names) -> Iterator[Rule]:
 
 
 _ACTIONS: Final = {action: Action(action.value) for action in models.Action}
+_NOT_PATHS: Final = (Protocol, Capability)
 
 
 def _groups(spec: models.CommonSpec) -> Iterator[tuple[Section, Inherited, Sequence[models.Rule]]]:
@@ -212,10 +219,12 @@ def _groups(spec: models.CommonSpec) -> Iterator[tuple[Section, Inherited, Seque
 
 
 def _targets(rule: models.Rule) -> tuple[Target, ...]:
+    if isinstance(rule, models.FilePath):
+        return (Exact(_bytes(rule.path)),)
     match rule:
         case models.ProcessPath() if rule.execname is not None:
             return (Name(_bytes(rule.execname)),)
-        case models.ProcessPath() | models.FilePath():
+        case models.ProcessPath():
             return (Exact(_bytes(rule.path or "")),)
         case models.ProcessDirectory() | models.FileDirectory():
             return (Directory(_bytes(rule.dir), rule.recursive),)

@@ -105,7 +105,8 @@ class Precedence:
         self._loaders = loaders
         self._inside = inside
         self._switches = {section: self._switch(section) for section in Section}
-        self._shapes = self._number_shapes()
+        # For each rule a number that is equal for rules that lead to the same where they are alone.
+        self.shapes = self._number_shapes()
         self._alone: dict[tuple[Operation, int, Access], Outcome] = {}
         self._parts: dict[tuple[Operation, frozenset[int]], tuple[Part, ...]] = {}
 
@@ -116,9 +117,9 @@ class Precedence:
         # Nearly every object of a large rule set is matched by one rule. What one rule leads to depends on
         # its shape only, so that thousands of rules cost as much as a few.
         (rule,) = matching
-        if rule >= len(self._shapes):
+        if rule >= len(self.shapes):
             return self._weigh(operation, matching, access)
-        key = (operation, self._shapes[rule], access)
+        key = (operation, self.shapes[rule], access)
         found = self._alone.get(key)
         if found is None:
             found = self._weigh(operation, matching, access)
@@ -126,10 +127,6 @@ class Precedence:
                 found = Outcome(found.verdict, _SELF)
             self._alone[key] = found
         return Outcome(found.verdict, rule) if found.rule == _SELF else found
-
-    def shape(self, rule: int) -> int:
-        """A number that is equal for rules that lead to the same where they are alone."""
-        return self._shapes[rule]
 
     def parts(self, operation: Operation, matching: frozenset[int]) -> tuple[Part, ...]:
         """What `matching` can say about `operation`: one part, or two for a mapping."""
@@ -346,17 +343,19 @@ class Precedence:
 
     def _switch(self, section: Section) -> frozenset[int] | None:
         found: frozenset[int] = frozenset()
+        allow = Action.ALLOW
         for rule, classes in zip(self._rules, self._classes, strict=True):
-            if rule.section is section and rule.action is Action.ALLOW and not rule.base:
+            if rule.section is section and rule.action is allow and not rule.base:
                 if classes is None or rule.scope is not Scope.HOST:
                     return None
                 found |= classes
         return found
 
     def _number_shapes(self) -> list[int]:
-        """For each rule a number that is equal for rules that lead to the same where they are alone."""
         numbers: dict[object, int] = {}
         shapes = []
+        known: object = None
+        number = 0
         for index, rule in enumerate(self._rules):
             shape = (
                 rule.section,
@@ -367,5 +366,8 @@ class Precedence:
                 rule.base,
                 self._classes[index],
             )
-            shapes.append(numbers.setdefault(shape, len(numbers)))
+            # Most are like the one before; enumerations are slow to hash.
+            if shape != known:
+                known, number = shape, numbers.setdefault(shape, len(numbers))
+            shapes.append(number)
         return shapes

@@ -14,6 +14,7 @@ name.
 
 import errno
 import os
+import re
 import select
 import stat
 import sys
@@ -37,6 +38,7 @@ PATIENCE_SECONDS: Final = 5.0
 _PATH_FLAGS: Final = (
     os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 )
+_COUNT: Final = re.compile(rb'"Count":(\d+)')
 _STDOUT_FLAGS: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -46,6 +48,11 @@ def _to_stderr(message: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):
         pass  # there is nobody left to tell
+
+
+def _accesses(lines: bytes) -> int:
+    """How many accesses lines tell of. In a string a quote has a backslash, so that only a key matches."""
+    return lines.count(b"\n") + sum(int(count) - 1 for count in _COUNT.findall(lines))
 
 
 class JsonLines:
@@ -72,7 +79,7 @@ class JsonLines:
         self._pending = b""  # whole lines; of the first one, `_torn` bytes are already out
         self._torn = 0
         self._torn_end = 0  # file offset behind the torn line
-        self._gap = 0  # events dropped since the last line that was kept
+        self._gap = 0  # accesses in lines dropped since the last one that was kept
         self._marked = 0  # 1: the first pending line marks a gap and is no event
         self._trouble: OSError | SinkError | None = None
         self._gone = False  # the reader has closed its end: nothing will ever get through
@@ -83,7 +90,7 @@ class JsonLines:
         """Append these. Does not wait: what does not get through is kept."""
         drained = self._drain()
         if self._gone:
-            self.lost += len(events)
+            self.lost += sum(event.Hauberk.Count for event in events)
             return
         lines = self._encoder.encode_lines(events)
         if drained:
@@ -269,7 +276,7 @@ class JsonLines:
         keep = self._pending.rfind(b"\n", 0, self._memory) + 1
         if not keep and (self._torn or self._marked):
             keep = self._pending.find(b"\n") + 1
-        dropped = self._pending.count(b"\n", keep)
+        dropped = _accesses(self._pending[keep:])
         self._pending = self._pending[:keep]
         self.lost += dropped
         if not self._gap:
@@ -277,18 +284,18 @@ class JsonLines:
         self._gap += dropped
 
     def _drop_pending(self) -> int:
-        """Give up on what is pending; returns how many events that were."""
-        count = self._pending.count(b"\n") - self._marked
+        """Give up on what is pending; returns how many accesses that told of."""
+        count = _accesses(self._pending) - self._marked
         self._pending = b""
         self._marked = 0
         self.lost += count
         return count
 
     def _mark_gap(self) -> None:
-        """Make a line pending that says how many events are missing at this place."""
+        """Make a line pending that says how many accesses are missing at this place."""
         event = Alert(PPID=0, UID=0, Hauberk=Extras(), Type="SystemEvent")
         event.Timestamp, event.UpdatedTime = unix_time(time.time_ns())
-        event.Message = f"{self._gap} events were lost here: {self._why()}"
+        event.Message = f"{self._gap} accesses are missing here: {self._why()}"
         self._pending = self._encoder.encode_lines([event])
         self._marked = 1
         self._gap = 0

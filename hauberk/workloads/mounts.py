@@ -16,7 +16,13 @@ MAX_MOUNTS = 8192
 """More mounts than this in one namespace are refused: the kernel's table would not hold many such
 workloads."""
 
-_ESCAPE = re.compile(rb"\\([0-7]{3})")
+_LINE = re.compile(
+    rb"([0-9]{1,10}) [0-9]+ ([0-9]{1,10}):([0-9]{1,10}) ([^ ]+) ([^ ]+) (?:(?:[^ ]+ )*?- ([^ ]+) )?"
+)
+_ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
+
+# How much of a line is told.
+_SHOWN = 200
 
 
 class MountsError(HauberkError):
@@ -40,20 +46,37 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A line of mountinfo: a mount's number, and its superblock's device, directory and place."""
+    """A line of mountinfo: a mount's number, its superblock's device, directory and place, and the file
+    system's type."""
 
     number: int
     dev: int
     source: bytes
     path: bytes
+    type: bytes
 
 
 def parse_mountinfo(text: bytes) -> Iterator[Listed]:
-    """The mounts that a /proc/PID/mountinfo lists, in the order in which they were made."""
-    for line in text.splitlines():
-        number, _, device, source, path, *_ = line.split(b" ")
-        major, minor = map(int, device.split(b":"))
-        yield Listed(int(number), major << 20 | minor, _unescape(source), _unescape(path).rstrip(b"/"))
+    """The mounts that a /proc/PID/mountinfo lists, in the order in which they were made.
+
+    Raises MountsError for what is no such list.
+    """
+    # Not splitlines(): of all line ends that a name can have, the kernel escapes only the line feed.
+    for line in text.removesuffix(b"\n").split(b"\n") if text else ():
+        found = _LINE.match(line)
+        if found is None:
+            raise MountsError(f"a line of mountinfo that cannot be read: {line[:_SHOWN]!r}")
+        number, major, minor, source, path, type_ = found.groups()
+        dev = int(major) << 20 | int(minor)
+        yield Listed(int(number), dev, _unescape(source), _unescape(path).rstrip(b"/"), type_ or b"")
+
+
+def listed_mounts(pid: int) -> list[Listed]:
+    """All mounts in the namespace of process `pid`, hidden ones too. Raises MountsError."""
+    try:
+        return list(parse_mountinfo(Path(f"/proc/{pid}/mountinfo").read_bytes()))
+    except OSError as error:
+        raise MountsError(f"cannot read the mounts of process {pid}: {error.strerror}") from error
 
 
 def mounts_of(pid: int) -> list[Mount]:
@@ -61,10 +84,7 @@ def mounts_of(pid: int) -> list[Mount]:
 
     Raises MountsError if the process is gone or its mounts cannot be read.
     """
-    try:
-        listed = list(parse_mountinfo(Path(f"/proc/{pid}/mountinfo").read_bytes()))
-    except OSError as error:
-        raise MountsError(f"cannot read the mounts of process {pid}: {error.strerror}") from error
+    listed = listed_mounts(pid)
     if len(listed) > MAX_MOUNTS:
         raise MountsError(
             f"process {pid} has {len(listed)} mounts, of which at most {MAX_MOUNTS} can be known"

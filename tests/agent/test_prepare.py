@@ -13,7 +13,7 @@ from hauberk.automaton.dfa import StateLimitError
 from hauberk.enforcers.bpf_lsm.abi import TableFlag
 from hauberk.enforcers.protocol import State
 from hauberk.errors import HauberkError
-from hauberk.rules.model import Posture, Postures, Section
+from hauberk.rules.model import SELF_PROTECTION, Posture, Postures, Section
 
 WEB = """
 apiVersion: security.kubearmor.com/v1
@@ -61,7 +61,8 @@ def test_a_policy_that_selects_the_workload_is_compiled(tmp_path: Path) -> None:
     assert (status.policy.name, status.state, status.reasons) == ("web", State.ENFORCED, ())
     assert prepared.table is not None
     assert prepared.table.flags & TableFlag.FILE
-    assert {rule.policy.name for rule in prepared.rules if not rule.base} == {"web"}
+    named = {rule.policy.name for rule in prepared.rules if not rule.base}
+    assert named == {"web", SELF_PROTECTION}
 
 
 @pytest.mark.parametrize(

@@ -114,12 +114,13 @@ class TableWalker:
         return self._weigh(self._half(self._capabilities + 4 * number), subject, (0,), False, False)
 
     def move_refused(self, source: bytes, target: bytes, is_directory: bool) -> bool:
-        """hooks/path.h, `leaves_block`."""
+        """hooks/path.h, `upsets_block`."""
         if not self._flags & TableFlag.BLOCKS:
             return False
-        guards = abi.ACCEPT_BLOCKED | abi.ACCEPT_BELOW * is_directory
-        state = self.walk(self._exec, source)
-        return bool(self._accept(state) & guards) and self.walk(self._exec, target) != state
+        below = abi.ACCEPT_BELOW * is_directory
+        before, after = self.walk(self._exec, source), self.walk(self._exec, target)
+        guarded = self._accept(before) & (abi.ACCEPT_BLOCKED | below) or self._accept(after) & below
+        return bool(guarded) and before != after
 
     def speaks(self, flag: TableFlag) -> bool:
         """Whether the hooks of a section look any further."""

@@ -276,6 +276,12 @@ class TestLimit:
         assert caught.value.costs[0].alone is None
         assert caught.value.limit == SHAPE_LIMIT
 
+    def test_patterns_are_told_with_nothing_that_a_terminal_would_obey(self) -> None:
+        with pytest.raises(StateLimitError) as caught:
+            compile_patterns([Glob(b"/*\x1b2J" + b"?" * 40)])
+        assert all(line.isprintable() for line in caught.value.message.split("\n"))
+        assert r"/*\x1b2J??" in caught.value.message
+
     def test_directories_in_which_names_go_on_are_named(self) -> None:
         patterns: list[Pattern] = [Name(b"tool-%03d" % i) for i in range(100)]
         patterns += [Directory(b"/srv/%04d" % i, True) for i in range(1000)]

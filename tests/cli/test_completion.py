@@ -38,7 +38,7 @@ def test_bash_completes_by_it() -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("hauberk ", {"completion", "lab", "policy", "probe", "run", "version"}),
+        ("hauberk ", {"adopt", "completion", "lab", "policy", "probe", "run", "version"}),
         ("hauberk run --allow", {"--allow-unenforced", "--allow-unselected"}),
         ("hauberk completion ", {"bash", "fish", "zsh"}),
     ],

@@ -3,13 +3,15 @@
 
 import re
 
+from hauberk.agent.reader import WINDOW_SECONDS
 from hauberk.automaton.limits import STATE_LIMIT
 from hauberk.automaton.parse import MAX_NESTING
-from hauberk.enforcers.bpf_lsm import engine
+from hauberk.enforcers.bpf_lsm import engine, loading
+from hauberk.events.repeats import KEPT_BYTES, SLOTS
 from hauberk.policy import document, faults, fields, load, unenforced
 from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN
 from hauberk.sinks import jsonlines
-from hauberk.workloads import mounts, rootfs
+from hauberk.workloads import links, mounts, rootfs
 from tests.docs.pages import ROOT, tables
 
 PAGE = ROOT / "docs" / "limits.md"
@@ -47,7 +49,10 @@ def expected() -> dict[str, str]:
         "States of the automaton of all paths": f"{STATE_LIMIT:,}",
         "Memory for the tables of one run": mebibytes(engine.LARGEST_ARENA),
         "Mounts that the command can see": str(mounts.MAX_MOUNTS),
-        "Runs at one time that need the same hook": str(engine.MAX_ENGINES),
+        "Mounts of all workloads of one engine, those with the same rules and mounts counted once": str(
+            engine.MAX_MOUNTS
+        ),
+        "Runs at one time that need the same hook": str(loading.MAX_ENGINES),
         "Confined tasks at one time, in one run": str(engine.MAX_TASKS),
         "Names of one object that are weighed": str(constant("lib/scratch.h", "HB_ROOTS")),
         "Parts of a path that are kept": str(constant("lib/scratch.h", "HB_DEPTH")),
@@ -56,9 +61,18 @@ def expected() -> dict[str, str]:
             constant("lib/slow_walk.h", "ATTEMPTS")
         ),
         "Long decisions and alerts under way at one time": str(constant("lib/scratch.h", "HB_SCRATCHES")),
+        "Changes of policies whose alerts have not been read": str(engine.MAX_RETIRED),
+        "Entries of directories that are looked at for one workload": f"{links.ENTRIES:,}",
+        "Blocked names of files with several links that are noted": str(links.FILES),
+        "Such names of one file that are weighed": str(constant("abi.h", "HB_LINK_NAMES")),
+        "Descriptors of a process that are looked at when it executes a program": format(
+            constant("hooks/descriptor.h", "HB_DESCRIPTORS"), ","
+        ),
         "Capabilities by number": str(constant("abi.h", "HB_CAPS")),
         "Alerts that wait for Hauberk in the kernel": mebibytes(engine.VIOLATION_RING),
         "Logs of permitted accesses that wait": mebibytes(engine.EVENT_RING),
+        f"Violations that differ, whose repeats are counted, in {WINDOW_SECONDS:.0f} s": str(SLOTS),
+        "What is kept of their alerts meanwhile": mebibytes(KEPT_BYTES),
         "Length of a path in an alert": f"{constant('lib/scratch.h', 'HB_PATH')} bytes",
         "Arguments of an exec in an alert": f"{constant('lib/arguments.h', 'HB_ARGUMENTS')} bytes",
         "Number of these arguments, and of memory pages that they lie in": str(
@@ -80,6 +94,5 @@ def test_the_numbers_in_the_text_are_those_of_the_code() -> None:
     assert f"at most {rootfs._MAX_LINKS} links" in text
     assert f"Linux has {len(fields.CAPABILITIES)}" in text
     assert SPECIAL_NAMES[UNKNOWN] in text
-    walk = (ROOT / "hauberk" / "bpf" / "lib" / "walk.h").read_text()
-    parts = len(re.findall(r"^\tCLIMB\(", walk, re.MULTILINE)) - 1
-    assert f"{parts} parts of a path, {constant('lib/walk.h', 'FAST_NAME') - 1} bytes in each" in text
+    parts, length = constant("lib/walk.h", "FAST_DEPTH"), constant("lib/walk.h", "FAST_NAME") - 1
+    assert f"{parts} parts of a path, {length} bytes in each" in text

@@ -13,6 +13,7 @@ from hauberk.automaton.patterns import Directory, Exact
 from hauberk.events.clock import Clock
 from hauberk.events.identity import PodOwner, WorkloadIdentity
 from hauberk.events.record import Call, Record, decode
+from hauberk.events.repeats import Repeat
 from hauberk.events.translate import Translator
 from hauberk.rules.model import (
     MOVE,
@@ -29,7 +30,7 @@ from hauberk.rules.model import (
     Verdict,
 )
 
-from .pack import access, pack
+from .pack import access, pack, repeat
 
 DIRECTORY = Path(__file__).with_name("golden")
 
@@ -209,6 +210,17 @@ CASES: dict[str, Record] = {
 }
 
 
+REPEATS: dict[str, tuple[Record | None, Repeat]] = {
+    "repeats_file_read_refused": (CASES["file_read_refused"], repeat(count=9_999)),
+    "repeats_network_raw_refused": (CASES["network_raw_refused"], repeat(rule=3, section=2, call=20)),
+    "repeats_of_an_alert_that_is_not_known_here": (None, repeat(count=3)),
+    "repeats_of_a_socket_that_is_not_known_here": (
+        None, repeat(rule=POSTURE, section=Section.NETWORK, call=Call.CONNECT)
+    ),
+}  # fmt: skip
+"""What slots counted, and the record that was the first."""
+
+
 def translator() -> Translator:
     """One that knows the workloads and rules above, at a fixed time of day."""
     made = Translator(Clock(boottime=lambda: 0, realtime=lambda: 1_795_000_000_000_000_000))
@@ -225,13 +237,26 @@ def render(record: Record) -> str:
     return msgspec.json.format(line, indent=2).decode() + "\n"
 
 
+def render_repeats(first: Record | None, counted: Repeat) -> str:
+    """The JSON of the alert for repeats, laid out for reading."""
+    line = msgspec.json.encode(translator().repeats(counted, first))
+    return msgspec.json.format(line, indent=2).decode() + "\n"
+
+
+def files() -> dict[str, str]:
+    """What the golden files hold, by their names."""
+    return {name: render(record) for name, record in CASES.items()} | {
+        name: render_repeats(*case) for name, case in REPEATS.items()
+    }
+
+
 def main() -> None:
     """Write all golden files, and no others stay."""
     DIRECTORY.mkdir(exist_ok=True)
     for stale in DIRECTORY.glob("*.json"):
         stale.unlink()
-    for name, record in CASES.items():
-        (DIRECTORY / f"{name}.json").write_text(render(record))
+    for name, text in files().items():
+        (DIRECTORY / f"{name}.json").write_text(text)
 
 
 if __name__ == "__main__":

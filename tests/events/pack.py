@@ -8,8 +8,11 @@ does not cancel out here.
 import struct
 
 from hauberk.events.record import NO_OWNER, STRINGS, Call, Record
+from hauberk.events.repeats import SLOTS, WINDOW_BYTES, Repeat
 
-HEAD = struct.Struct("=QIIIBBHIIIIIIIIIII8H4x")
+HEAD = struct.Struct("=QIIIBBHIIIIIIIIIIII8H")
+
+SLOT = struct.Struct("=QQQQQIIIBBH")
 
 
 def pack(record: Record) -> bytes:
@@ -30,6 +33,7 @@ def pack(record: Record) -> bytes:
         record.ns_parent_tgid,
         record.uid,
         record.owner,
+        record.slot,
         *record.detail,
         *map(len, strings),
     )
@@ -54,6 +58,7 @@ def access(**changes: object) -> Record:
         "ns_parent_tgid": 9,
         "uid": 33,
         "owner": NO_OWNER,
+        "slot": 0,
         "detail": (0, 0, 0, 0),
         "object": b"/etc/shadow",
         "exe": b"/usr/bin/dash",
@@ -63,3 +68,30 @@ def access(**changes: object) -> Record:
         "comm": b"sh",
     }
     return Record(**(values | changes))
+
+
+def repeat(**changes: int) -> Repeat:
+    """17 further ones of `access`, counted in slot 5, or what you change."""
+    values = {
+        "slot": 5,
+        "count": 17,
+        "first_ns": 1_500_000_200_000_000,
+        "last_ns": 1_500_004_900_000_000,
+        "workload": 7,
+        "generation": 3,
+        "rule": 0,
+        "verdict": 2,
+        "section": 1,
+        "call": Call.OPEN,
+    }
+    return Repeat(**(values | changes))
+
+
+def pack_window(*repeats: Repeat) -> bytes:
+    """The slots of the window that these were counted in, as the kernel programs leave them."""
+    slots = bytearray(WINDOW_BYTES)
+    for each in repeats:
+        at = (each.slot - 1) % SLOTS * SLOT.size
+        _, *fields = (getattr(each, name) for name in each.__struct_fields__)
+        SLOT.pack_into(slots, at, 0xFEED + each.slot, 1, *fields)
+    return bytes(slots)

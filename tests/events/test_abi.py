@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hauberk.enforcers.bpf_lsm import abi
 from hauberk.events.record import HB_EVENT_LAYOUT, HB_EVENT_SIZE, STRINGS, Call
+from hauberk.events.repeats import HB_REPEAT_LAYOUT, SLOTS, WINDOW_BYTES
 from hauberk.rules.model import MOVE, NONE, POSTURE, UNKNOWN, Section, Verdict
 
 ABI = Path(__file__).parents[2] / "hauberk/bpf/abi.h"
@@ -42,6 +44,16 @@ def test_the_head_lies_as_the_decoder_reads_it(evaluate):
     assert evaluate(places) == [field.offset for field in HB_EVENT_LAYOUT]
     assert evaluate(sizes) == [field.size for field in HB_EVENT_LAYOUT]
     assert evaluate(["sizeof(struct hb_event)"]) == [HB_EVENT_SIZE]
+
+
+def test_a_slot_of_repeats_lies_as_the_decoder_reads_it(evaluate):
+    places = [f"offsetof(struct hb_repeat, {field.name})" for field in HB_REPEAT_LAYOUT]
+    sizes = [f"sizeof(((struct hb_repeat *)0)->{field.name})" for field in HB_REPEAT_LAYOUT]
+    assert evaluate(places) == [field.offset for field in HB_REPEAT_LAYOUT]
+    assert evaluate(sizes) == [field.size for field in HB_REPEAT_LAYOUT]
+    members = [f"offsetof(struct hb_repeats, {name})" for name in ("window", "inside", "slot")]
+    assert evaluate(members) == [abi.REPEATS_WINDOW, abi.REPEATS_INSIDE, abi.REPEATS_SLOTS]
+    assert evaluate(["HB_REPEATS", "HB_REPEATS * sizeof(struct hb_repeat)"]) == [SLOTS, WINDOW_BYTES]
 
 
 def test_the_strings_come_in_the_order_of_their_numbers(evaluate):

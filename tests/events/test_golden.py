@@ -5,16 +5,16 @@ import pytest
 
 from hauberk.events.record import Call
 
-from .golden import CASES, DIRECTORY, render
+from .golden import CASES, DIRECTORY, REPEATS, files
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, *REPEATS])
 def test_the_json_is_the_golden_file(name):
-    assert render(CASES[name]) == (DIRECTORY / f"{name}.json").read_text()
+    assert files()[name] == (DIRECTORY / f"{name}.json").read_text()
 
 
 def test_every_golden_file_has_a_case():
-    assert {path.stem for path in DIRECTORY.glob("*")} == set(CASES)
+    assert {path.stem for path in DIRECTORY.glob("*")} == set(files())
 
 
 def test_every_section_is_refused_in_some_case():

@@ -221,7 +221,7 @@ def protected_directories_forgotten(patch: Patch) -> None:
 
 
 def protected_files_forgotten(patch: Patch) -> None:
-    patch.setattr(Meaning, "blocks", lambda self, accept: False)
+    patch.setattr(Meaning, "blocks", property(lambda self: [False] * len(self.exec.accept_sets)))
 
 
 FAULTS: tuple[Callable[[Patch], None], ...] = (

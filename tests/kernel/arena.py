@@ -13,11 +13,18 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from msgspec.structs import replace
+
+from hauberk.agent.prepare import look_for_links
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.abi import MAX_WORKLOADS
+from hauberk.enforcers.bpf_lsm.engine import VIOLATION_RING
+from hauberk.enforcers.bpf_lsm.names import with_homes
+from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.events.clock import Clock
 from hauberk.events.identity import WorkloadIdentity
 from hauberk.events.record import Call, Record, RecordError, decode_each
+from hauberk.events.repeats import Firsts, decode_repeats
 from hauberk.events.translate import Translator
 from hauberk.kernel.ring import RingReader, records
 from hauberk.policy.load import load_text
@@ -25,6 +32,8 @@ from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import Posture, Postures, RuleSet, Section
 from hauberk.rules.normalise import rule_set
 from hauberk.workloads.command import Command
+from hauberk.workloads.homes import homes_of
+from hauberk.workloads.mounts import mounts_of
 from hauberk.workloads.rootfs import resolver
 
 AUDIT = Postures(file=Posture.AUDIT, network=Posture.AUDIT, capabilities=Posture.AUDIT)
@@ -66,11 +75,34 @@ class Ran:
 class Arena:
     """An engine for many runs. A context manager; leaves nothing behind."""
 
-    def __init__(self, *, table_bytes: int = 32 << 20, disabled: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        table_bytes: int = 32 << 20,
+        ring_bytes: int = VIOLATION_RING,
+        disabled: Collection[str] = (),
+    ) -> None:
         name = f"test-{os.getpid()}-{time.monotonic_ns()}"
-        self.engine = Engine.load(name, table_bytes=table_bytes, disabled=disabled)
+        self.engine = Engine.load(name, table_bytes=table_bytes, ring_bytes=ring_bytes, disabled=disabled)
         self._workloads = iter(range(MAX_WORKLOADS))
-        self._waiting: list[Record] = []
+        self._firsts = Firsts(kept_bytes=1 << 30)
+
+    def put_in_force(
+        self, workload: int, meaning: Meaning, pid: int, visible: Sequence[Section] = ()
+    ) -> None:
+        """As a run does it: with the homes of file systems, and the links that were there before."""
+        root = os.fsencode(f"/proc/{pid}/root")
+        names, _ = look_for_links(meaning.rules, root)
+        if not names:
+            self.engine.apply(workload, meaning, pid, visible)
+            return
+        mounts, homes = mounts_of(pid), homes_of(pid)
+        table = self.engine.compile(
+            workload,
+            lambda at: with_homes(TableCompiler(meaning, at).compile(mounts, visible), meaning, homes),
+        )
+        self.engine.note_links(table, root, names)
+        self.engine.install(workload, table, meaning.rules)
 
     def new_workload(self) -> int:
         """The number of a workload that has not been used yet."""
@@ -106,7 +138,7 @@ class Arena:
             meaning = Meaning(rules)
             workload = self.new_workload()
             try:
-                self.engine.apply(workload, meaning, command.pid, visible)
+                self.put_in_force(workload, meaning, command.pid, visible)
                 self.engine.confine(workload, command.pidfd)
             except BaseException:
                 command.abandon()
@@ -135,11 +167,27 @@ class Arena:
         return status, [r for r in found if r.workload == workload and r.call != Call.ENDED]
 
     def drain(self) -> list[Record]:
-        """The records that wait in both rings."""
-        found: list[Record] = []
-        for ring in (self.engine.violations, self.engine.events):
-            found += _drain(ring)
-        return found
+        """A record for each access: those that wait in both rings, and for each repeat its first again."""
+        repeats, ring = self.engine.repeats, self.engine.violations
+        window = repeats.close_window()
+        while not repeats.quiet(window):
+            time.sleep(0.001)
+        end = ring.written
+        told = drain(ring)
+        while ring.read < end:  # a program of the next window is at work on a record that comes before
+            time.sleep(0.001)
+            told += drain(ring)
+        for record in told:
+            if record.slot:
+                self._firsts.add(record)
+        for repeat in decode_repeats(window, repeats.take(window)):
+            first = self._firsts.get(repeat.slot)
+            assert first, f"a repeat without its first: {repeat}"
+            times = [repeat.first_ns] + [repeat.last_ns] * (repeat.count - 1)
+            told += [replace(first, time_ns=time_ns) for time_ns in times]
+        self._firsts.forget(window)
+        told.sort(key=lambda record: record.time_ns)
+        return told + drain(self.engine.events)
 
     def __enter__(self) -> Self:
         return self
@@ -148,7 +196,8 @@ class Arena:
         self.engine.remove()
 
 
-def _drain(ring: RingReader) -> list[Record]:
+def drain(ring: RingReader) -> list[Record]:
+    """The records that wait in a ring."""
     found = []
     while batch := ring.drain():
         for record in decode_each(records(batch)):

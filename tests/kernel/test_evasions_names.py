@@ -8,7 +8,6 @@ import pytest
 
 from tests.kernel.arena import Arena
 from tests.kernel.helpers.evasion import Evasion, Pair, Trial, pair, trials
-from tests.kernel.hooks.test_file import handing_out
 
 LONG = "d" * 255
 DEEP = 30
@@ -29,7 +28,6 @@ EVASIONS = (
     Evasion("chroot", "file", "chroot {v} ; !read /secret"),
     Evasion("chroot-above", "file", "chroot {v}/.. ; !read /vault/secret"),
     # the object and not its name
-    Evasion("handle", "file", "handle {v}/secret ; !read-handle {o}", places=("tmp",)),
     Evasion("hard-link", "file", "!link {v}/secret {o}/other"),
     Evasion("hard-link-of-descriptor", "file", "opath {v}/secret ; !link-held {o}/other"),
     Evasion("hard-link-of-read-only", "fixed", "!link {v}/secret {o}/other"),
@@ -43,7 +41,6 @@ EVASIONS = (
     Evasion("exchange-of-directories", "file", "!exchange {o} {v}", because="ProtectedPath"),
     Evasion("exchange-of-program", "program", "create {o}/other ; !exchange {o}/other {v}/prog", because="ProtectedPath"),
     Evasion("nameless-file-in-vault", "tree", "!tmpfile {v}", places=("tmp",)),
-    Evasion("nameless-file-linked-into-vault", "tree", "tmpfile {o} ; !link-held {v}/new", places=("tmp",)),
     Evasion("rename-into-vault", "tree", "create {o}/new ; !rename {o}/new {v}/new"),
     # long and deep
     Evasion("deep", "tree", f"chdir {{v}} ; descend {DEEP} 3 ; !read secret", before=f"chdir {{v}} ; dig {DEEP} 3 ; put secret x"),
@@ -75,16 +72,3 @@ def sessions(arena: Arena, act: Path) -> Iterator[Pair]:
 @pytest.mark.parametrize("trial", TRIALS)
 def test_another_way_to_a_file_is_refused(sessions: Pair, trial: Trial) -> None:
     sessions.check(trial)
-
-
-def test_a_passed_descriptor_of_a_file_opened_by_a_free_task_is_refused(sessions: Pair) -> None:
-    trial = Trial(EVASIONS[0], "root")
-    trial.lay_out(sessions.free.act)
-    path = trial.fill("{v}/secret")
-    script = "receive /tmp/hook-file.socket"
-    with handing_out(path):
-        assert sessions.free.do(script).results == ["ok"]
-    with handing_out(path):
-        done = sessions.confined.do(script)
-    assert done.results == ["EACCES"]
-    assert [record.object for record in done.refusals] == [path.encode()]

@@ -43,7 +43,8 @@ EVASIONS = (
     Evasion("same-path-on-a-new-tmpfs", "tree", "unshare mount ; tmpfs {v} ; !create {v}/new"),
     Evasion("overlay", "file", "unshare mount ; !overlay {v} {o}", because="ProtectedPath"),
     Evasion("overlay-in-user-namespace", "file", "unshare user mount ; !overlay {v} {o}", because="ProtectedPath", places=("tmp",)),
-    Evasion("overlay-mounted-nowhere", "file", "fsmount-overlay {v} ; !readat secret", because="UnknownObject"),
+    Evasion("overlay-mounted-nowhere", "file", "!fsmount-overlay {v}", because="ProtectedPath"),
+    Evasion("overlay-of-ancestor", "file", "!fsmount-overlay {v}/..", because="ProtectedPath"),
 )  # fmt: skip
 
 TRIALS = trials(EVASIONS)

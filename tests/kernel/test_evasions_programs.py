@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running what may not run: loaders, libraries, scripts, memory, and programs in between."""
 
-import shutil
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hauberk.events.record import Call
-from tests.kernel.arena import BLOCK, Arena
+from tests.kernel.arena import Arena
 from tests.kernel.helpers.act import Session, policy
 from tests.kernel.helpers.evasion import Evasion, Pair, Trial, pair, trials
 
@@ -66,23 +66,6 @@ def test_another_program_may_do_what_is_blocked_for_one(sessions: Pair) -> None:
     assert done.records == ()
 
 
-def test_what_lies_in_memory_is_no_allowed_program(arena: Arena, act: Path) -> None:
-    """Under an allow list a memfd is `memfd:NAME`, a name that no rule on paths gives."""
-    prog = "/srv/evasion-memfd"
-    shutil.copy(act, prog)
-    rules = policy(action="Allow", process={"matchPaths": [{"path": str(act)}, {"path": prog}]})
-    script = f"memfd tool {prog} ; execute-held tool true"
-    with Session(arena, act) as session:
-        assert session.do(script).results == ["ok", "ok"]
-    with Session(arena, act, rules, postures=BLOCK) as session:
-        assert session.do(f"execute {prog} true").results == ["ok"]
-        done = session.do(script)
-    assert done.results == ["ok", "EACCES"]
-    (record,) = done.refusals
-    assert (record.call, record.object) == (Call.EXEC, b"memfd:tool")
-    assert done.because(record) == "DefaultPosture"
-
-
 def test_what_lies_in_memory_can_be_blocked_by_its_name(arena: Arena, act: Path) -> None:
     rules = policy(process={"matchPaths": [{"execname": "memfd:tool"}]})
     with Session(arena, act, rules) as session:
@@ -92,3 +75,12 @@ def test_what_lies_in_memory_can_be_blocked_by_its_name(arena: Arena, act: Path)
             ("test", b"memfd:tool")
         ]
         assert session.do(f"memfd other {act} ; execute-held other true").results == ["ok", "ok"]
+
+
+def test_a_blocked_loader_loads_programs_but_cannot_be_run_by_hand(arena: Arena) -> None:
+    loader = os.path.realpath(LOADER)
+    rules = policy(process={"matchPaths": [{"path": loader}]})
+    ran = arena.run(rules, ["/bin/sh", "-c", f"true; {loader} /bin/true"])
+    assert ran.status == 126
+    (record,) = ran.refused()
+    assert (record.call, record.object) == (Call.EXEC, os.fsencode(loader))

@@ -15,7 +15,7 @@ import pytest
 from tests.kernel.arena import BLOCK, Arena
 from tests.kernel.helpers.act import REFUSED, Session, policy
 
-RULES = policy(action="Allow", file={"matchPaths": [{"path": "/srv/own"}]})
+RULES = policy(action="Allow", file={"matchPaths": [{"path": "/srv/own-file"}]})
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def terminals() -> Iterator[Terminals]:
 
 @pytest.fixture(scope="module")
 def session(arena: Arena, act: Path, terminals: Terminals) -> Iterator[Session]:
-    Path("/srv/own").write_text("content")
+    Path("/srv/own-file").write_text("content")
 
     def on_terminal() -> None:
         os.setsid()
@@ -48,7 +48,7 @@ def session(arena: Arena, act: Path, terminals: Terminals) -> Iterator[Session]:
 @pytest.mark.parametrize(
     "path",
     [
-        "/srv/own",
+        "/srv/own-file",
         "/proc/self/status",
         "/proc/thread-self/status",
         "/proc/self/net/dev",
@@ -110,5 +110,5 @@ def test_another_session_s_terminal_is_not_the_own(session: Session, terminals: 
 
 def test_without_the_base_set_the_own_is_refused_too(arena: Arena, act: Path) -> None:
     with Session(arena, act, RULES, postures=BLOCK, base_set=False) as session:
-        done = session.do("hold /proc/self/status ; hold /srv/own")
+        done = session.do("hold /proc/self/status ; hold /srv/own-file")
     assert done.results == [REFUSED, "ok"]

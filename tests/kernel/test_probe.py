@@ -29,7 +29,7 @@ def test_root_of_the_machine_can_enforce_every_section() -> None:
 
 
 def test_a_user_without_capabilities_is_told_which_are_missing() -> None:
-    document = probe_as("setpriv", "--reuid=65534", "--clear-groups", "--")
+    document = probe_as("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")
     (finding,) = document["findings"]
     assert finding["feature"] == "capabilities"
     assert "CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN" in finding["message"]

@@ -4,6 +4,10 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#ifndef NULL
+#define NULL ((void *)0)
+#endif
+
 struct inner {
 	__u16 a, b;
 };
@@ -80,6 +84,26 @@ int read_arena(void *ctx)
 		return 0;
 	values[1] = values[0] * 2;
 	return (int)values[0];
+}
+
+static long nothing(__u32 i, void *ctx)
+{
+	return 0;
+}
+
+/* Says in the arena when it begins and when it ends, some 16 million rounds later. */
+SEC("socket")
+int take_long(void *ctx)
+{
+	__u64 *values = bpf_map_lookup_elem(&arena, &(__u32){ 0 });
+
+	if (!values)
+		return 0;
+	*(volatile __u64 *)&values[2] = 1;
+	bpf_loop(1 << 23, nothing, NULL, 0);
+	bpf_loop(1 << 23, nothing, NULL, 0);
+	*(volatile __u64 *)&values[2] = 2;
+	return 0;
 }
 
 SEC("socket")

@@ -95,6 +95,14 @@ def test_stores_through_a_mapping_are_seen_by_programs_and_theirs_by_us(load: Lo
         assert arena.load_u64(8) == 8
 
 
+def test_bytes_are_written_where_they_belong_and_nowhere_else(load: Load) -> None:
+    arena = load().map("arena")
+    arena.write(0, b"\xff" * 4096)
+    arena.write(1001, b"written")
+    with arena.mmap() as mapped:
+        assert bytes(mapped.view) == b"\xff" * 1001 + b"written" + b"\xff" * (4096 - 1008)
+
+
 @pytest.mark.parametrize("offset", [-8, 4, 4096, 4089])
 def test_a_store_outside_a_mapping_or_across_words_is_refused(load: Load, offset: int) -> None:
     with load().map("arena").mmap() as arena, pytest.raises(ValueError, match="aligned 64-bit place"):
@@ -121,3 +129,14 @@ def test_globals_are_maps_named_by_their_section(load: Load) -> None:
     values = obj.map(".bss").lookup(key(0))
     assert values is not None
     assert (1).to_bytes(8, "little") in values
+
+
+def test_the_memory_of_a_map_grows_with_its_size_by_the_kernels_account(load: Load) -> None:
+    small, large = load(), load(map_sizes={"ring": 1 << 20}, value_sizes={"arena": 1 << 20})
+    for name in ("ring", "arena"):
+        assert 0 < small.map(name).memory < 1 << 20 <= large.map(name).memory <= 3 << 20
+
+
+def test_the_memory_of_a_program_holds_its_instructions_twice(load: Load) -> None:
+    obj = load()
+    assert all(4096 <= program.memory < 1 << 20 for program in obj.programs.values())

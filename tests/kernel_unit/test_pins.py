@@ -87,3 +87,14 @@ def test_a_bpffs_is_told_from_other_directories(bpffs: Path, tmp_path: Path) -> 
     assert is_bpffs(bpffs)
     assert not is_bpffs(tmp_path)
     assert not is_bpffs(tmp_path / "absent")
+
+
+def test_a_bpffs_is_known_beside_mounts_of_any_name(bpffs: Path) -> None:
+    odd = bpffs.parent / os.fsdecode(b"\xff\r \n\xc2\x85")
+    odd.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "odd", odd], check=True)
+    try:
+        assert is_bpffs(bpffs)
+        assert not is_bpffs(odd)
+    finally:
+        subprocess.run(["umount", odd], check=True)

@@ -2,6 +2,7 @@
 """The ring reader: whole records, in order, each exactly once, whatever the sizes."""
 
 import errno
+import mmap
 import select
 import struct
 from collections.abc import Callable
@@ -27,7 +28,7 @@ def numbers(batch: memoryview) -> list[int]:
 def test_an_empty_ring_gives_an_empty_batch(load: Load) -> None:
     with RingReader(load().map("ring")) as reader:
         assert list(records(reader.drain())) == []
-        assert reader.pending == 0
+        assert reader.read == reader.written
 
 
 def test_records_come_in_order_and_discarded_ones_not_at_all(load: Load) -> None:
@@ -37,7 +38,7 @@ def test_records_come_in_order_and_discarded_ones_not_at_all(load: Load) -> None
         batch = reader.drain()
         assert numbers(batch) == [0, 1, 2, 4]
         assert [len(record) for record in records(batch)] == [21, 21, 21, 21]
-        assert reader.pending == 0
+        assert reader.read == reader.written
         assert numbers(reader.drain()) == []
 
 
@@ -81,7 +82,7 @@ def test_a_full_ring_keeps_what_it_has_and_goes_on_after_a_drain(load: Load) -> 
         while (more := write(obj, 60, 8)) == 59:
             kept += more
         kept += more
-        assert reader.pending <= obj.map("ring").max_entries
+        assert reader.written - reader.read <= obj.map("ring").max_entries
         assert len(numbers(reader.drain())) == kept
         assert write(obj, 3, 8) == 2
 
@@ -101,6 +102,18 @@ def test_the_descriptor_becomes_readable_when_records_wait(load: Load) -> None:
 def test_a_map_that_is_no_ring_is_refused(load: Load) -> None:
     with pytest.raises(MapError, match="mapping ring table"):
         RingReader(load().map("table"))
+
+
+@pytest.mark.parametrize("position", [8, 12, 1 << 40])
+def test_a_position_that_somebody_else_has_moved_is_an_error_and_nothing_is_read(
+    load: Load, position: int
+) -> None:
+    ring = load().map("ring")
+    with mmap.mmap(ring.fd, mmap.PAGESIZE) as page, RingReader(ring) as reader:
+        page[:8] = struct.pack("=Q", position)
+        with pytest.raises(MapError, match="ring ring is damaged") as caught:
+            reader.drain()
+        assert caught.value.errno == errno.EBADMSG
 
 
 def test_a_closed_reader_refuses_to_read(load: Load) -> None:

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -163,6 +164,21 @@ def test_a_policy_with_damaged_text_ends_in_policies_or_faults(data: st.DataObje
     gone = data.draw(st.integers(0, 5))
     damaged = text[:at] + data.draw(st.binary(max_size=4)) + text[at + gone :]
     sane(load_text(damaged), damaged)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=["policy", "host", "network", "list"])
+@pytest.mark.parametrize("how", ["replace", "rename"])
+def test_what_is_told_of_control_characters_has_none_wherever_they_are(
+    sample: dict[str, Any], how: str
+) -> None:
+    for path in _paths(sample):
+        text = yaml.dump(_mutated(sample, path, (how, "\x1b[2J\u202e")), Dumper=yaml.CSafeDumper)
+        sane(load_text(text), text)
+
+
+def test_what_is_told_of_a_tag_can_be_printed() -> None:
+    for text in ("a: !!x%1B b", "a: !!x%1B [b]", "--- !<%1B[2J> {}"):
+        sane(load_text(text), text)
 
 
 @given(values)

@@ -137,6 +137,19 @@ def test_a_full_device_loses_nothing_silently(warnings):
     assert "EVENTS ARE LOST" in warnings[2]
 
 
+def test_what_is_dropped_is_counted_in_accesses(warnings):
+    sink = JsonLines("/dev/full", memory=1000, warn=warnings.append)
+    alert = make_alert(1, size=600)
+    alert.Hauberk.Count = 40
+    alert.Message += '"Count":7000'
+    sink.write([alert])
+    assert sink.lost == 0
+    sink.write([alert, make_alert(2)])
+    assert sink.lost == 41
+    sink.close()
+    assert sink.lost == 81
+
+
 def test_a_full_disk_delays_and_loses_nothing_that_fits_in_memory(small_disk, warnings):
     path = small_disk / "alerts"
     sink = JsonLines(str(path), warn=warnings.append)
@@ -170,7 +183,7 @@ def test_a_full_disk_drops_what_exceeds_memory_and_marks_the_gap(small_disk, war
     sink.write([make_alert(100), make_alert(101)])
     sink.close()
     assert numbers(path) == [*range(100 - lost), 100, 101]
-    assert gaps(path) == [f"{lost} events were lost here: No space left on device"]
+    assert gaps(path) == [f"{lost} accesses are missing here: No space left on device"]
     assert sink.lost == lost
     assert sum("EVENTS ARE LOST" in text for text in warnings) == 1
     lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -465,7 +478,7 @@ def test_a_reader_that_stops_reading_costs_events_but_not_memory_or_time():
     arrived = [line["UID"] for line in lines if line.get("Type") != "SystemEvent"]
     marks = [line["Message"] for line in lines if line.get("Type") == "SystemEvent"]
     assert lost == 2000 - len(arrived) > 0
-    assert marks == [f"{lost} events were lost here: its reader does not keep up"]
+    assert marks == [f"{lost} accesses are missing here: its reader does not keep up"]
 
 
 def test_standard_output_that_is_a_file_is_shared_with_others(tmp_path):

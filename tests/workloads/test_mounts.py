@@ -19,11 +19,26 @@ TEXT = rb"""21 28 0:20 / /sys rw,nosuid,nodev,noexec,relatime shared:7 - sysfs s
 
 def test_fields_are_found_whatever_optional_ones_there_are() -> None:
     assert list(parse_mountinfo(TEXT)) == [
-        Listed(21, 20, b"/", b"/sys"),
-        Listed(28, 259 << 20 | 1, b"/", b""),
-        Listed(60, 259 << 20 | 1, b"/srv/a b", b"/mnt/tab\tand\\slash"),
-        Listed(61, 50, b"/", b"/overlay/merged"),
+        Listed(21, 20, b"/", b"/sys", b"sysfs"),
+        Listed(28, 259 << 20 | 1, b"/", b"", b"ext4"),
+        Listed(60, 259 << 20 | 1, b"/srv/a b", b"/mnt/tab\tand\\slash", b"ext4"),
+        Listed(61, 50, b"/", b"/overlay/merged", b"overlay"),
     ]
+
+
+def test_a_name_may_have_any_byte_that_the_kernel_does_not_escape() -> None:
+    odd = bytes(c for c in range(1, 256) if c not in b" \t\n\\")
+    assert list(parse_mountinfo(b"61 28 0:50 / /" + odd + b" rw - tmpfs tmpfs rw\n")) == [
+        Listed(61, 50, b"/", b"/" + odd, b"tmpfs")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", [b"\n", b"61 28 0:50 /", b"61 28 0-50 / /a rw", b"x 28 0:50 / /a rw", b"9" * 5000]
+)
+def test_what_is_no_mountinfo_is_an_error(text: bytes) -> None:
+    with pytest.raises(MountsError, match="cannot be read"):
+        list(parse_mountinfo(TEXT + text))
 
 
 def test_a_process_sees_its_root_once() -> None:

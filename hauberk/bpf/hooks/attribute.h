@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Times, extended attributes and ACLs. Their hooks carry no mount, so that a file on a superblock that was mounted after the
- * workload began has no name here.
+ * Times, extended attributes, ACLs and the flags of chattr. The first three's hooks carry no mount.
  */
-#include "../lib/verdict.h"
+#include "../lib/harm.h"
+
+/*
+ * A mount of the superblock: for names on one that the workload did not see when it began. Where it is mounted more than
+ * once, the name is that by one of its mounts.
+ */
+static __always_inline u64 some_mount_of(struct super_block *sb)
+{
+	u64 first = (u64)BPF_CORE_READ(sb, s_mounts.next);
+
+	if (first == (u64)sb + bpf_core_field_offset(struct super_block, s_mounts))
+		return 0;
+	return first - bpf_core_field_offset(struct mount, mnt_instance) + bpf_core_field_offset(struct mount, mnt);
+}
 
 static __noinline int change_attribute(struct dentry *d, u32 call)
 {
@@ -14,6 +26,8 @@ static __noinline int change_attribute(struct dentry *d, u32 call)
 		return 0;
 	begin(&v, &x);
 	x.dentry = (u64)d;
+	if (!on_lent_credentials())
+		x.mnt = some_mount_of(BPF_CORE_READ(d, d_sb));
 	x.owner = BPF_CORE_READ(d, d_inode, i_uid.val);
 	judge_slowly(&x, false);
 	/*
@@ -60,4 +74,38 @@ SEC("lsm/inode_set_acl")
 int BPF_PROG(inode_set_acl, void *idmap, struct dentry *dentry)
 {
 	return change_attribute(dentry, HB_CALL_SETACL);
+}
+
+/* Flags such as immutable are set through any descriptor, also one that was opened for reading. */
+static __always_inline int control(struct file *file, u32 command)
+{
+	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = HB_CALL_IOCTL };
+	struct hb_view v;
+
+	if (command == TIOCSTI || command == TIOCLINUX)
+		return refuse_harm(HB_PROCESS, HB_CALL_TYPE, command, 0);
+	if (command != FS_IOC_SETFLAGS && command != FS_IOC32_SETFLAGS && command != FS_IOC_FSSETXATTR &&
+	    command != FS_IOC_ENABLE_VERITY)
+		return 0;
+	if (!current_view(&v, HB_T_FILE | HB_T_SEE))
+		return 0;
+	begin(&v, &x);
+	x.dentry = (u64)BPF_CORE_READ(file, f_path.dentry);
+	x.mnt = (u64)BPF_CORE_READ(file, f_path.mnt);
+	x.owner = BPF_CORE_READ(file, f_inode, i_uid.val);
+	judge_slowly(&x, false);
+	return conclude(&v, &x);
+}
+
+SEC("lsm/file_ioctl")
+int BPF_PROG(file_ioctl, struct file *file, unsigned int command)
+{
+	return control(file, command);
+}
+
+/* 6.8 and later (commit f1bb47a31dff, "lsm: new security_file_ioctl_compat() hook"); before, it comes to file_ioctl. */
+SEC("lsm/file_ioctl_compat")
+int BPF_PROG(file_ioctl_compat, struct file *file, unsigned int command)
+{
+	return control(file, command);
 }

@@ -3,10 +3,10 @@
  * Execution: of programs at bprm_check_security, which runs for a script and again for its interpreter, and of files
  * mapped executable (ld.so, dlopen, LD_PRELOAD). What exec itself maps was decided with the program.
  */
-#include "../lib/verdict.h"
+#include "descriptor.h"
 
-SEC("lsm/bprm_check_security")
-int BPF_PROG(bprm_check_security, struct linux_binprm *bprm)
+/* A function of its own, so that its stack is free again when descriptors are looked at. */
+static __noinline int weigh_program(struct linux_binprm *bprm)
 {
 	struct hb_access x = { .operations = 1u << HB_EXEC, .section = HB_PROCESS, .call = HB_CALL_EXEC };
 	struct hb_view v;
@@ -18,12 +18,20 @@ int BPF_PROG(bprm_check_security, struct linux_binprm *bprm)
 	x.dentry = (u64)bprm->file->f_path.dentry;
 	x.mnt = (u64)bprm->file->f_path.mnt;
 	x.owner = bprm->file->f_inode->i_uid.val;
-	x.mm = (u64)bprm->mm;
-	x.arguments = bprm->p;
+	x.other = (u64)bprm;
 	x.detail[0] = bprm->argc;
-	state = judge(&v, &x, bprm->file->f_path.dentry, true);
+	state = judge(&v, &x, bprm->file->f_path.dentry, bprm->file->f_inode);
 	v.label->next_program = class_of(program_at(v.a, state));
+	v.label->next_generation = v.active >> 32;
 	return conclude(&v, &x);
+}
+
+SEC("lsm/bprm_check_security")
+int BPF_PROG(bprm_check_security, struct linux_binprm *bprm)
+{
+	if (weigh_program(bprm) || inherits_refused())
+		return -EACCES;
+	return 0;
 }
 
 /* The point of no return: the task now runs what bprm_check_security last saw. */
@@ -32,10 +40,14 @@ int BPF_PROG(bprm_committing_creds, struct linux_binprm *bprm)
 {
 	struct hb_label *label = current_label();
 
-	if (!label)
+	/* once for each exec, also while two sets of programs stand */
+	if (!label || !label->next_generation)
 		return 0;
-	label->replaced = label->program;
+	label->replaced = label->generation == label->next_generation ? label->program : 0;
 	label->program = label->next_program;
+	label->generation = label->next_generation;
+	label->next_generation = 0;
+	label->flags &= ~HB_L_UNCHECKED;
 	return 0;
 }
 
@@ -52,7 +64,7 @@ static __always_inline const struct path *user_path(struct file *file)
 	struct backing_file *backing = (void *)file;
 
 	if (!(file->f_mode & FMODE_NOACCOUNT) || !bpf_core_field_exists(backing->user_path))
-		return NULL;
+		return (void *)((u64)file + bpf_core_field_offset(file->f_path));
 	return (void *)((u64)file + bpf_core_field_offset(backing->user_path));
 }
 
@@ -69,7 +81,8 @@ static __always_inline bool exec_may_map(struct hb_view *v, struct hb_access *x,
 	       (program_at(v->a, state) & PROGRAM_LOADER);
 }
 
-static __always_inline int map_executable(struct file *file, const struct path *path, u32 call, u32 prot)
+/* `often`: worth the fast walk; the path is the file's own. */
+static __always_inline int map_executable(struct file *file, const struct path *path, u32 call, u32 prot, bool often)
 {
 	struct hb_access x = { .operations = 1u << HB_MAP, .section = HB_PROCESS, .call = call };
 	struct hb_view v;
@@ -80,14 +93,14 @@ static __always_inline int map_executable(struct file *file, const struct path *
 	begin(&v, &x);
 	x.owner = file->f_inode->i_uid.val;
 	x.detail[0] = prot;
-	if (path) {
+	if (often) {
+		x.dentry = (u64)file->f_path.dentry;
+		x.mnt = (u64)file->f_path.mnt;
+		state = judge(&v, &x, file->f_path.dentry, file->f_inode);
+	} else {
 		x.dentry = (u64)BPF_CORE_READ(path, dentry);
 		x.mnt = (u64)BPF_CORE_READ(path, mnt);
 		state = judge_slowly(&x, true);
-	} else {
-		x.dentry = (u64)file->f_path.dentry;
-		x.mnt = (u64)file->f_path.mnt;
-		state = judge(&v, &x, file->f_path.dentry, true);
 	}
 	if (BPF_CORE_READ_BITFIELD(bpf_get_current_task_btf(), in_execve) && exec_may_map(&v, &x, file, state))
 		return 0;
@@ -99,7 +112,7 @@ int BPF_PROG(mmap_file, struct file *file, unsigned long reqprot, unsigned long 
 {
 	if (!file || !(prot & PROT_EXEC))
 		return 0;
-	return map_executable(file, NULL, HB_CALL_MMAP, prot);
+	return map_executable(file, NULL, HB_CALL_MMAP, prot, true);
 }
 
 SEC("lsm/file_mprotect")
@@ -107,5 +120,5 @@ int BPF_PROG(file_mprotect, struct vm_area_struct *vma, unsigned long reqprot, u
 {
 	if (!vma->vm_file || !(prot & PROT_EXEC) || (vma->vm_flags & VM_EXEC))
 		return 0;
-	return map_executable(vma->vm_file, user_path(vma->vm_file), HB_CALL_MPROTECT, prot);
+	return map_executable(vma->vm_file, user_path(vma->vm_file), HB_CALL_MPROTECT, prot, false);
 }

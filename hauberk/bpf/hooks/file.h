@@ -30,21 +30,24 @@ static __always_inline int open_as(struct file *file, u32 call, bool often)
 	if ((mode & (FMODE_NOACCOUNT | FMODE_PATH)) || (flags & FMODE_EXEC))
 		return 0;
 
+	u32 operations = operations_of(mode, flags), word = NOT_QUICK;
+
+	if (often) {
+		word = judge_quickly(&v, operations, d, file->f_inode, file->f_inode);
+		if (is_quiet(&v, word))
+			return 0;
+	}
 	struct hb_access x = {
 		.dentry = (u64)d,
 		.mnt = (u64)file->f_path.mnt,
-		.operations = operations_of(mode, flags),
+		.operations = operations,
 		.section = HB_FILE,
 		.call = call,
 		.owner = file->f_inode->i_uid.val,
 		.detail = { flags },
+		.word = word,
 	};
-	begin(&v, &x);
-	if (often)
-		judge(&v, &x, d, false);
-	else
-		judge_slowly(&x, false);
-	return conclude(&v, &x);
+	return conclude_in_full(&v, &x);
 }
 
 SEC("lsm/file_open")

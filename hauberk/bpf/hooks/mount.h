@@ -5,38 +5,73 @@
  */
 #include "../lib/verdict.h"
 
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+struct hb_layers {
+	u64 layers;
+	u64 active;
+	u32 step;
+	u32 refused;
+};
 
-/* `dev` 0: one that is about to be made. Others are part of what the workload began with, and have names. */
-static __noinline int refuse_overlay(u32 dev)
+/* Does a Block speak of something in this layer? */
+static long look_at_layer(u32 i, struct hb_layers *l)
 {
-	struct hb_access x = { .section = HB_FILE, .call = HB_CALL_MOUNT, .word = WORD(HB_REFUSE, HB_RULE_MOVE) };
+	struct hb_arena a = get_arena();
+	struct hb_access x = { .active = l->active };
+	struct ovl_layer *layer = (void *)(l->layers + (u64)i * l->step);
+	struct vfsmount *mnt = BPF_CORE_READ(layer, mnt);
+	u32 state;
+
+	if (!mnt || !a.base) /* there is no upper layer */
+		return 0;
+	x.dentry = (u64)BPF_CORE_READ(mnt, mnt_root);
+	state = judge_slowly(&x, true);
+	if (state && !(accept_of(a, state) & (ACCEPT_BLOCKED | ACCEPT_BELOW)))
+		return 0;
+	l->refused = 1;
+	return 1;
+}
+
+/* Without the module's types nothing is known of the layers, and the overlay is refused. */
+static __noinline int hides_blocked(struct super_block *sb, u64 active)
+{
+	struct hb_layers l = { .active = active };
+	struct ovl_fs *fs;
+	u32 count;
+
+	if (!bpf_core_type_exists(struct ovl_fs))
+		return 1;
+	fs = BPF_CORE_READ(sb, s_fs_info);
+	l.layers = (u64)BPF_CORE_READ(fs, layers);
+	l.step = bpf_core_type_size(struct ovl_layer);
+	count = BPF_CORE_READ(fs, numlayer);
+	bpf_loop(count, look_at_layer, &l, 0);
+	return l.refused;
+}
+
+/*
+ * The hook that every new superblock passes once it is filled, by mount(2) and by fsconfig(2) (vfs_get_tree in
+ * fs/super.c). The root of a version 1 cgroup hierarchy names a program that the kernel runs outside of any workload.
+ */
+SEC("lsm/sb_set_mnt_opts")
+int BPF_PROG(sb_set_mnt_opts, struct super_block *sb)
+{
+	struct hb_access x = { .section = HB_FILE, .call = HB_CALL_MOUNT, .owner = ~0u };
+	u64 magic = sb->s_magic;
 	struct hb_view v;
 
-	if (!current_view(&v, HB_T_BLOCKS))
+	if (magic != OVERLAYFS_SUPER_MAGIC && magic != CGROUP_SUPER_MAGIC)
 		return 0;
+	v.label = current_label();
+	if (!v.label)
+		return 0;
+	v.active = *(volatile u64 *)&workload_of(v.label)->table;
 	begin(&v, &x);
-	struct hb_mount_key key = { .table = TABLE_OF(v.active), .dev = dev };
-	if (bpf_map_lookup_elem(&mounts, &key))
+	if (magic == CGROUP_SUPER_MAGIC)
+		x.word = WORD(HB_REFUSE, HB_RULE_GUARD);
+	else if ((v.active & HB_T_BLOCKS) && hides_blocked(sb, v.active))
+		x.word = WORD(HB_REFUSE, HB_RULE_MOVE);
+	else
 		return 0;
-	x.owner = ~0u;
-	return conclude(&v, &x);
-}
-
-SEC("lsm/sb_mount")
-int BPF_PROG(sb_mount, const char *dev_name, const struct path *path, const char *type)
-{
-	char name[8] = {};
-
-	if (!type || bpf_probe_read_kernel_str(name, sizeof(name), type) != sizeof("overlay"))
-		return 0;
-	return __builtin_memcmp(name, "overlay", sizeof("overlay")) ? 0 : refuse_overlay(0);
-}
-
-SEC("lsm/move_mount")
-int BPF_PROG(move_mount, const struct path *from_path)
-{
-	struct super_block *sb = from_path->dentry->d_sb;
-
-	return sb->s_magic == OVERLAYFS_SUPER_MAGIC ? refuse_overlay(sb->s_dev) : 0;
+	report(&x);
+	return -EACCES;
 }

@@ -2,26 +2,41 @@
 /* Changes to names and attributes, by the path hooks. All of them are writes. */
 #include "../lib/verdict.h"
 
+/* The owner that counts at a name: of what is there, else of the directory in which it will be made. */
+static __always_inline u32 owner_at(struct dentry *d, struct dentry *parent)
+{
+	struct inode *inode = BPF_CORE_READ(d, d_inode);
+
+	return inode ? BPF_CORE_READ(inode, i_uid.val) : BPF_CORE_READ(parent, d_inode, i_uid.val);
+}
+
 /*
  * A write to the object `d` itself (`parent` NULL), or the making of `d` in the directory `parent`. `often`: worth the fast
  * walk, and what the verifier takes for it.
  */
 static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, struct dentry *parent, u32 call, bool often)
 {
-	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
+	u32 word = NOT_QUICK;
 	struct hb_view v;
 
 	if (!current_view(&v, HB_T_FILE | HB_T_SEE))
 		return 0;
-	begin(&v, &x);
-	x.dentry = (u64)d;
-	x.mnt = (u64)mnt;
-	x.owner = parent ? parent->d_inode->i_uid.val : d->d_inode->i_uid.val;
-	if (often)
-		judge(&v, &x, d, false);
-	else
-		judge_slowly(&x, false);
-	return conclude(&v, &x);
+	if (often) {
+		word = judge_quickly(&v, 1u << HB_WRITE, d, parent ? NULL : d->d_inode,
+				     parent ? parent->d_inode : d->d_inode);
+		if (is_quiet(&v, word))
+			return 0;
+	}
+	struct hb_access x = {
+		.dentry = (u64)d,
+		.mnt = (u64)mnt,
+		.operations = 1u << HB_WRITE,
+		.section = HB_FILE,
+		.call = call,
+		.owner = owner_at(d, parent),
+		.word = word,
+	};
+	return conclude_in_full(&v, &x);
 }
 
 SEC("lsm/path_unlink")
@@ -33,13 +48,13 @@ int BPF_PROG(path_unlink, const struct path *dir, struct dentry *dentry)
 SEC("lsm/path_rmdir")
 int BPF_PROG(path_rmdir, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(dir->mnt, dentry, NULL, HB_CALL_RMDIR, false);
+	return write_to(BPF_CORE_READ(dir, mnt), dentry, NULL, HB_CALL_RMDIR, false);
 }
 
 SEC("lsm/path_mkdir")
 int BPF_PROG(path_mkdir, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKDIR, false);
+	return write_to(BPF_CORE_READ(dir, mnt), dentry, BPF_CORE_READ(dir, dentry), HB_CALL_MKDIR, false);
 }
 
 SEC("lsm/path_mknod")
@@ -51,41 +66,41 @@ int BPF_PROG(path_mknod, const struct path *dir, struct dentry *dentry)
 SEC("lsm/path_symlink")
 int BPF_PROG(path_symlink, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_SYMLINK, false);
+	return write_to(BPF_CORE_READ(dir, mnt), dentry, BPF_CORE_READ(dir, dentry), HB_CALL_SYMLINK, false);
 }
 
 SEC("lsm/path_chmod")
 int BPF_PROG(path_chmod, const struct path *path)
 {
-	return write_to(path->mnt, path->dentry, NULL, HB_CALL_CHMOD, false);
+	return write_to(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry), NULL, HB_CALL_CHMOD, false);
 }
 
 SEC("lsm/path_chown")
 int BPF_PROG(path_chown, const struct path *path)
 {
-	return write_to(path->mnt, path->dentry, NULL, HB_CALL_CHOWN, false);
+	return write_to(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry), NULL, HB_CALL_CHOWN, false);
 }
 
 SEC("lsm/path_truncate")
 int BPF_PROG(path_truncate, const struct path *path)
 {
-	return write_to(path->mnt, path->dentry, NULL, HB_CALL_TRUNCATE, false);
+	return write_to(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry), NULL, HB_CALL_TRUNCATE, false);
 }
 
 /* Since 6.2 (commit 3350607dc563, "security: Create file_truncate hook from path_truncate hook") ftruncate comes here. */
 SEC("lsm/file_truncate")
 int BPF_PROG(file_truncate, struct file *file)
 {
-	return write_to(file->f_path.mnt, file->f_path.dentry, NULL, HB_CALL_TRUNCATE, false);
+	return write_to(BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry), NULL, HB_CALL_TRUNCATE,
+			false);
 }
 
 /*
  * Would a rename or link from `from` to `to` take a path that a Block refuses out of its reach? If the automaton stands in
  * the same state at both, every rule says the same of both and of all below. Uses `x` to ask: there is no stack for two.
  */
-static __always_inline bool leaves_block(struct hb_view *v, struct hb_access *x, u64 from, u64 to, bool is_dir)
+static __always_inline bool leaves_block(struct hb_view *v, struct hb_access *x, u64 from, u64 to, u32 guards)
 {
-	u32 guards = is_dir ? ACCEPT_BLOCKED | ACCEPT_BELOW : ACCEPT_BLOCKED;
 	u32 state;
 
 	x->operations = 0;
@@ -102,14 +117,15 @@ static __always_inline bool is_directory(struct dentry *d)
 	return (BPF_CORE_READ(d, d_inode, i_mode) & S_IFMT) == S_IFDIR;
 }
 
-/* The owner that counts at a name: of what is there, else of the directory in which it will be made. */
-static __always_inline u32 owner_at(struct dentry *d, struct dentry *parent)
+/* A directory that comes where a Block names something below would bring it along. */
+static __always_inline bool upsets_block(struct hb_view *v, struct hb_access *x, struct dentry *old, struct dentry *new,
+					 bool exchange)
 {
-	struct inode *inode = BPF_CORE_READ(d, d_inode);
+	u32 below = is_directory(old) || (exchange && is_directory(new)) ? ACCEPT_BELOW : 0;
 
-	return inode ? BPF_CORE_READ(inode, i_uid.val) : BPF_CORE_READ(parent, d_inode, i_uid.val);
+	return leaves_block(v, x, (u64)old, (u64)new, ACCEPT_BLOCKED | below) ||
+	       leaves_block(v, x, (u64)new, (u64)old, (exchange ? ACCEPT_BLOCKED : 0) | below);
 }
-
 static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, struct dentry *new,
 				     struct dentry *new_parent, u32 call, bool exchange)
 {
@@ -125,9 +141,7 @@ static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, s
 	x.owner = owner_at(old, old);
 	judge_slowly(&x, false);
 	word = x.word;
-	if (VERDICT(word) != HB_REFUSE && (v.active & HB_T_BLOCKS) &&
-	    (leaves_block(&v, &x, (u64)old, (u64)new, is_directory(old)) ||
-	     (exchange && leaves_block(&v, &x, (u64)new, (u64)old, is_directory(new)))))
+	if (VERDICT(word) != HB_REFUSE && (v.active & HB_T_BLOCKS) && upsets_block(&v, &x, old, new, exchange))
 		word = WORD(HB_REFUSE, HB_RULE_MOVE);
 	x.word = word;
 	x.dentry = (u64)old;
@@ -145,13 +159,14 @@ static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, s
 SEC("lsm/path_link")
 int BPF_PROG(path_link, struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
 {
-	return give_name(new_dir->mnt, old_dentry, new_dentry, new_dir->dentry, HB_CALL_LINK, false);
+	return give_name(BPF_CORE_READ(new_dir, mnt), old_dentry, new_dentry, BPF_CORE_READ(new_dir, dentry),
+			 HB_CALL_LINK, false);
 }
 
 SEC("lsm/path_rename")
 int BPF_PROG(path_rename, const struct path *old_dir, struct dentry *old_dentry, const struct path *new_dir,
 	     struct dentry *new_dentry, unsigned int flags)
 {
-	return give_name(new_dir->mnt, old_dentry, new_dentry, new_dir->dentry, HB_CALL_RENAME,
-			 flags & RENAME_EXCHANGE);
+	return give_name(BPF_CORE_READ(new_dir, mnt), old_dentry, new_dentry, BPF_CORE_READ(new_dir, dentry),
+			 HB_CALL_RENAME, flags & RENAME_EXCHANGE);
 }

@@ -105,11 +105,49 @@ int BPF_PROG(socket_accept, struct socket *sock)
 	return use(sock, HB_CALL_ACCEPT);
 }
 
-/* A datagram that names its receiver; what a connected socket sends was decided when it connected. */
+/*
+ * A datagram that names its receiver; what a connected socket sends was decided when it connected. With MSG_FASTOPEN the
+ * sending connects, and passes no other hook (tcp_sendmsg_fastopen in net/ipv4/tcp.c).
+ */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(socket_sendmsg, struct socket *sock, struct msghdr *msg)
 {
-	if (!msg->msg_name || sock->type == SOCK_STREAM)
+	if (!msg->msg_name)
 		return 0;
+	if (sock->type == SOCK_STREAM)
+		return msg->msg_flags & MSG_FASTOPEN ? use(sock, HB_CALL_CONNECT) : 0;
 	return use(sock, HB_CALL_SENDMSG);
+}
+
+/* Network rules do not speak of unix sockets. A file rule on a socket's path does: whoever connects writes to it. */
+static __noinline int use_path(struct sock *other)
+{
+	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = HB_CALL_UNIX };
+	struct unix_sock *socket = (void *)other;
+	struct hb_view v;
+	struct dentry *d;
+
+	if (!other)
+		return 0;
+	d = BPF_CORE_READ(socket, path.dentry);
+	if (!d || !current_view(&v, HB_T_FILE | HB_T_SEE))
+		return 0;
+	begin(&v, &x);
+	x.dentry = (u64)d;
+	x.mnt = (u64)BPF_CORE_READ(socket, path.mnt);
+	x.owner = BPF_CORE_READ(d, d_inode, i_uid.val);
+	judge_slowly(&x, false);
+	return conclude(&v, &x);
+}
+
+SEC("lsm/unix_stream_connect")
+int BPF_PROG(unix_stream_connect, struct sock *sock, struct sock *other)
+{
+	return use_path(other);
+}
+
+SEC("lsm/unix_may_send")
+int BPF_PROG(unix_may_send, struct socket *sock, struct socket *other)
+{
+	return use_path(other->sk);
 }

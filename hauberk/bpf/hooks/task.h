@@ -30,7 +30,8 @@ int BPF_PROG(task_alloc, struct task_struct *child, unsigned long flags)
 	if (!label)
 		return 0;
 	copy = *label;
-	if (give_label((u64)child, &copy))
+	/* Two sets of programs stand while one replaces the other; the second finds the label that the first has given. */
+	if (give_label((u64)child, &copy) || label_of((u64)child))
 		return 0;
 	count(HB_NO_LABEL);
 	return -EAGAIN;
@@ -44,14 +45,17 @@ int BPF_PROG(task_free, struct task_struct *task)
 	struct hb_event ended = { .call = HB_CALL_ENDED };
 	struct hb_workload *workload;
 
-	if (!label)
+	if (!label) {
+		if (bpf_map_lookup_elem(&keepers, &key))
+			bpf_map_delete_elem(&keepers, &key);
 		return 0;
+	}
 	workload = workload_of(label);
 	ended.workload = label->workload;
 	bpf_map_delete_elem(&labels, &key);
+	/* no violation: without room in the ring, user space still sees that there are no tasks */
 	if (__sync_fetch_and_add(&workload->tasks, -1) == 1)
-		if (bpf_ringbuf_output(&violations, &ended, sizeof(ended), 0))
-			count(HB_LOST_VIOLATIONS);
+		bpf_ringbuf_output(&violations, &ended, sizeof(ended), 0);
 	return 0;
 }
 
@@ -60,7 +64,7 @@ SEC("iter/task")
 int label_tasks(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct hb_label label = {};
+	struct hb_label label = { .flags = HB_L_UNCHECKED };
 	struct hb_labelling *order;
 	u32 zero = 0;
 
@@ -68,6 +72,7 @@ int label_tasks(struct bpf_iter__task *ctx)
 	if (!task || !order)
 		return 0;
 	label.workload = order->workload;
+	label.generation = workload_of(&label)->generation;
 	if (label_of((u64)task))
 		order->kept++;
 	else if (give_label((u64)task, &label))

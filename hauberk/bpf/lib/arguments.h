@@ -21,9 +21,6 @@
 #define PRESENT 0x1ull
 #define LARGE 0x80ull
 
-extern const void page_offset_base __ksym;
-extern const void pgdir_shift __ksym;
-
 static __always_inline u64 table_entry(u64 table, u64 address, u32 shift)
 {
 	u64 entry = 0;
@@ -32,14 +29,14 @@ static __always_inline u64 table_entry(u64 table, u64 address, u32 shift)
 	return entry;
 }
 
-/* Where the kernel sees a byte of another memory; 0 if it is not there. */
-static __noinline u64 kernel_address(u64 pgd, u64 address)
+/* Where the kernel sees a byte of another memory; 0 if it is not there. Not static: the verifier walks it once. */
+__noinline u64 kernel_address(u64 pgd, u64 address)
 {
 	u64 linear = 0, entry;
 	u32 top = 39; /* 48 with five levels */
 
-	bpf_probe_read_kernel(&linear, sizeof(linear), &page_offset_base);
-	bpf_probe_read_kernel(&top, sizeof(top), &pgdir_shift);
+	bpf_probe_read_kernel(&linear, sizeof(linear), (void *)page_offset_base);
+	bpf_probe_read_kernel(&top, sizeof(top), (void *)pgdir_shift);
 	entry = table_entry(pgd, address, top & 63);
 	if (top == 48 && (entry & PRESENT))
 		entry = table_entry(linear + (entry & FRAME), address, 39);
@@ -85,16 +82,18 @@ static long read_argument(u32 i, struct hb_reading *r)
 	return 0;
 }
 
-/* Append `count` arguments that begin at `address`, each with its NUL; the bytes. */
-__noinline int write_arguments(u64 mm, u64 address, u32 count, u32 slot)
+/* Append the arguments of a program about to run, each with its NUL; the bytes. */
+__noinline int write_arguments(u64 program, u32 slot)
 {
 	struct hb_scratch *s = scratch_at(slot);
-	struct mm_struct *memory = (void *)mm;
-	struct hb_reading r = { .address = address, .left = count, .slot = slot };
+	struct linux_binprm *bprm = (void *)program;
+	struct hb_reading r = { .slot = slot };
 
-	if (!s || !mm)
+	if (!s || !bprm)
 		return 0;
-	r.pgd = (u64)BPF_CORE_READ(memory, pgd);
+	r.pgd = (u64)BPF_CORE_READ(bprm, mm, pgd);
+	r.address = BPF_CORE_READ(bprm, p);
+	r.left = BPF_CORE_READ(bprm, argc);
 	r.begin = s->walk.out;
 	bpf_loop(HB_ARGUMENT_STEPS, read_argument, &r, 0);
 	if (s->walk.out - r.begin > HB_ARGUMENTS)
@@ -104,7 +103,7 @@ __noinline int write_arguments(u64 mm, u64 address, u32 count, u32 slot)
 
 #else
 
-__noinline int write_arguments(u64 mm, u64 address, u32 count, u32 slot)
+__noinline int write_arguments(u64 program, u32 slot)
 {
 	return 0;
 }

@@ -39,8 +39,22 @@ typedef _Bool bool;
 #define RENAME_EXCHANGE 2
 #define S_IFMT 0170000
 #define S_IFDIR 0040000
+#define S_IFCHR 0020000
 #define PROT_EXEC 0x4
 #define VM_EXEC 0x4
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define CGROUP_SUPER_MAGIC 0x27e0eb /* of version 1 */
+#define BPF_FS_MAGIC 0xcafe4a11
+#define MNT_SHARED 0x1000 /* in mnt_flags */
+#define PTRACE_MODE_ATTACH 0x2u
+#define PTRACE_MODE_NOAUDIT 0x4u
+#define MSG_FASTOPEN 0x20000000u
+#define FS_IOC_SETFLAGS 0x40086602u
+#define FS_IOC32_SETFLAGS 0x40046602u
+#define FS_IOC_FSSETXATTR 0x401c5820u
+#define FS_IOC_ENABLE_VERITY 0x40806685u
+#define TIOCSTI 0x5412u
+#define TIOCLINUX 0x541cu
 #define ATTR_MODE 0x1u
 #define ATTR_UID 0x2u
 #define ATTR_GID 0x4u
@@ -69,6 +83,10 @@ typedef struct {
 	__u32 val;
 } kuid_t;
 
+struct seqcount {
+	unsigned int sequence;
+};
+
 struct qstr {
 	union {
 		struct {
@@ -84,11 +102,16 @@ struct file_system_type {
 	const char *name;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct super_block {
 	__u32 s_dev;
 	unsigned long s_flags;
 	unsigned long s_magic;
 	struct dentry *s_root;
+	struct list_head s_mounts;
 	struct file_system_type *s_type;
 	void *s_fs_info;
 };
@@ -98,6 +121,9 @@ struct inode {
 	kuid_t i_uid;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	__u32 i_rdev;
+	unsigned int i_nlink;
+	__u32 i_generation;
 };
 
 struct dentry {
@@ -119,6 +145,7 @@ struct dentry___new {
 struct vfsmount {
 	struct dentry *mnt_root;
 	struct super_block *mnt_sb;
+	int mnt_flags;
 };
 
 struct mnt_namespace {
@@ -130,6 +157,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct list_head mnt_instance; /* in super_block.s_mounts */
 	struct mnt_namespace *mnt_ns;
 };
 
@@ -188,6 +216,20 @@ struct fs_struct {
 	struct path pwd;
 };
 
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+	unsigned long *close_on_exec;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -201,6 +243,8 @@ struct task_struct {
 	const struct cred *cred;
 	struct signal_struct *signal;
 	struct fs_struct *fs;
+	struct files_struct *files;
+	sigset_t blocked;
 	void *io_uring; /* not NULL once the task has used it */
 	char comm[16];
 };
@@ -236,8 +280,13 @@ struct socket {
 	struct sock *sk;
 };
 
+struct unix_sock {
+	struct path path;
+};
+
 struct msghdr {
 	void *msg_name;
+	unsigned int msg_flags;
 };
 
 struct bpf_iter_meta {
@@ -249,10 +298,72 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+struct bpf_map {
+	__u32 id;
+};
+
+struct bpf_prog_aux {
+	__u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+/* Of the overlay module, if it is loaded when the programs are. */
+struct ovl_layer {
+	struct vfsmount *mnt;
+};
+
+struct ovl_fs {
+	unsigned int numlayer;
+	struct ovl_layer *layers;
+};
+
 #pragma clang attribute pop
 
-/* Typeless: their first word is the sequence, odd while a writer is at work (fs/dcache.c, fs/namespace.c). */
-extern const void rename_lock __ksym;
-extern const void mount_lock __ksym;
+/*
+ * Where the kernel keeps some of its variables, set by user space (hauberk/kernel/symbols.py): for `extern ... __ksym`
+ * libbpf would read through all of /proc/kallsyms. The first word of the locks is their sequence, odd while a writer is
+ * at work (fs/dcache.c, fs/namespace.c).
+ */
+const volatile u64 rename_lock = 0;
+const volatile u64 mount_lock = 0;
+const volatile u64 page_offset_base = 0;
+const volatile u64 pgdir_shift = 0;
+
+/*
+ * A typed pointer to anything (since 6.2, commit a35b9af4ec2c, "bpf: Add a kfunc for generic type cast"). User space sets
+ * `can_cast` where the kernel has it.
+ */
+extern void *bpf_rdonly_cast(const void *, u32)
+__ksym __weak;
+const volatile u32 can_cast = 0;
+
+/* Their numbers differ between kernels. */
+enum lockdown_reason {
+	LOCKDOWN_NONE = 0,
+	LOCKDOWN_INTEGRITY_MAX = 1,
+	LOCKDOWN_KCORE = 2,
+};
+
+enum kernel_read_file_id {
+	READING_MODULE = 1,
+	READING_KEXEC_IMAGE = 2,
+	READING_KEXEC_INITRAMFS = 3,
+};
+
+enum kernel_load_data_id {
+	LOADING_MODULE = 1,
+	LOADING_KEXEC_IMAGE = 2,
+	LOADING_KEXEC_INITRAMFS = 3,
+};
 
 #endif

@@ -34,16 +34,6 @@ static __always_inline struct hb_workload *workload_of(const struct hb_label *la
 	return &heads[label->workload & (HB_WORKLOADS - 1)];
 }
 
-/* The current task's label and the arena; false if the task is not confined. */
-static __always_inline bool find_label(struct hb_view *v)
-{
-	v->label = current_label();
-	if (!v->label)
-		return false;
-	v->a = get_arena();
-	return v->a.base != NULL;
-}
-
 /*
  * Does the kernel act on its own, with credentials that it has lent the task for a while? So does overlayfs, which works on
  * its layers as its mounter, what it does being decided by the overlay's name. io_uring changes credentials too, but to ones
@@ -56,6 +46,9 @@ static __always_inline bool on_lent_credentials(void)
 	return task->cred != task->real_cred && !task->io_uring && !(task->flags & PF_IO_WORKER);
 }
 
+/* Number the current task's program as the table in force does (verdict.h). */
+int renew_label(u64 active);
+
 /* False if the current task is not confined, or if its table speaks of nothing that `wanted` (of HB_T_HINTS) asks for. */
 static __always_inline bool current_view(struct hb_view *v, u32 wanted)
 {
@@ -66,6 +59,8 @@ static __always_inline bool current_view(struct hb_view *v, u32 wanted)
 	v->active = *(volatile u64 *)&workload_of(v->label)->table;
 	if (!(v->active & wanted))
 		return false;
+	if (v->label->generation != v->active >> 32)
+		renew_label(v->active);
 	v->a = get_arena();
 	return v->a.base != NULL;
 }

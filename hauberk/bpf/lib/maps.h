@@ -12,6 +12,9 @@ const volatile u32 arena_mask = (1u << 20) - 8;
 /* The workloads. A section of its own, which becomes a map of its own: its address is known without a lookup. */
 struct hb_workload heads[HB_WORKLOADS] SEC(".data.heads");
 
+/* By workload: the generation since which classes of programs have had the numbers that they have now. */
+u32 numbered_since[HB_WORKLOADS] SEC(".data.since");
+
 /* Every table, in one value, so that an offset is all that a pointer needs. User space writes it through mmap. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -41,6 +44,31 @@ struct {
 	__type(value, struct hb_mount);
 } mounts SEC(".maps");
 
+/* Processes that look after engines, by their leader's task_struct; and ids of the engines' parts. Shared by all engines. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, u8);
+} keepers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, u8);
+} guarded SEC(".maps");
+
+/* Names of files with several links; looked at only for such. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct hb_link_key);
+	__type(value, struct hb_link);
+} links SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
@@ -51,6 +79,9 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
+/* A map of its own, as above. User space maps it, and closes its windows. */
+struct hb_repeats repeats SEC(".data.repeats");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, HB_COUNTERS);
@@ -58,12 +89,21 @@ struct {
 	__type(value, u64);
 } counters SEC(".maps");
 
+/* For user space only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct hb_stamp);
+} stamp SEC(".maps");
+
 static __always_inline void count(u32 which)
 {
 	u64 *n = bpf_map_lookup_elem(&counters, &which);
 
+	/* atomic all the same: with preempt=full another program of this processor can get in between */
 	if (n)
-		*n += 1;
+		__sync_fetch_and_add(n, 1);
 }
 
 /* The arena and its mask, read once: the mask is volatile, and each use would load it anew. */
@@ -82,8 +122,8 @@ static __always_inline struct hb_arena get_arena(void)
 /* The address of an offset. The mask comes last and behind a barrier, else clang drops it and the verifier its proof. */
 static __always_inline u8 *arena_at(struct hb_arena a, u64 offset)
 {
-	asm volatile("%0 &= %1" : "+r"(offset) : "r"(a.mask));
-	return a.base + offset;
+	asm volatile("%0 &= %1; %0 += %2" : "+r"(offset) : "r"(a.mask), "r"(a.base));
+	return (u8 *)offset;
 }
 
 static __always_inline u64 word_at(struct hb_arena a, u64 offset)

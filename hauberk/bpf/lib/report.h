@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* From a decision to a record in a ring: who did what to which object, in full, so that user space need not guess. */
+/*
+ * From a decision to a record in a ring: who did what to which object, in full, so that user space need not guess. Of a
+ * violation that is like one before, only a count (repeats.h).
+ */
 #ifndef HAUBERK_REPORT_H
 #define HAUBERK_REPORT_H
 
 #include "arguments.h"
+#include "repeats.h"
 #include "slow_walk.h"
 
 /* An access, as a hook sees it. */
 struct hb_access {
 	u64 dentry; /* 0: not a file */
 	u64 mnt;
-	u64 other; /* the other end of a rename or link */
-	u64 mm; /* of an exec: where the new program's arguments are */
-	u64 arguments;
+	u64 other; /* the other end of a rename or link; of an exec struct linux_binprm, for the arguments */
+	u64 task; /* whose access it is; 0: the current task's */
 	u32 operations; /* bits 1 << enum hb_operation; more than one for an open that reads and writes */
-	u32 section;
-	u32 call;
+	u16 call;
+	u8 section;
 	u32 owner; /* uid of the object's owner, or of the directory in which it will be made */
 	u32 detail[4];
 	u32 word; /* the verdict on it */
 	u32 workload;
+	u32 program; /* classes of the subject: struct hb_label */
+	u32 replaced;
 	u64 active; /* the table that decided, and its generation above */
 };
+
+static __always_inline u64 other_end(const struct hb_access *x)
+{
+	return x->call == HB_CALL_EXEC ? 0 : x->other;
+}
 
 static long write_component(u32 i, u32 *slot)
 {
@@ -75,9 +85,14 @@ __noinline int write_path(u64 dentry, u64 mnt, u32 slot)
 	return s->walk.out - begin;
 }
 
+static __always_inline struct file *program_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, mm, exe_file);
+}
+
 static __always_inline u32 write_program(struct task_struct *task, u32 slot)
 {
-	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+	struct file *exe = program_of(task);
 
 	return exe ? write_path((u64)BPF_CORE_READ(exe, f_path.dentry), (u64)BPF_CORE_READ(exe, f_path.mnt), slot) : 0;
 }
@@ -93,17 +108,18 @@ static __always_inline u32 number_in_own_namespace(struct task_struct *task)
 	return nr;
 }
 
-static __always_inline int write_record(struct hb_access *x, u32 slot)
+__noinline int write_record(struct hb_access *x, u32 slot)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
 	struct hb_scratch *s = scratch_at(slot);
+	struct task_struct *task, *parent;
 	struct tty_struct *tty;
 	struct hb_event *e;
 	long n;
 
-	if (!s)
+	if (!s || !x)
 		return 0;
+	task = (void *)(x->task ?: bpf_get_current_task());
+	parent = BPF_CORE_READ(task, real_parent);
 	e = (struct hb_event *)s->out;
 	e->time_ns = bpf_ktime_get_boot_ns();
 	e->workload = x->workload;
@@ -117,12 +133,13 @@ static __always_inline int write_record(struct hb_access *x, u32 slot)
 	e->parent_tgid = BPF_CORE_READ(parent, tgid);
 	e->ns_tgid = number_in_own_namespace(task);
 	e->ns_parent_tgid = number_in_own_namespace(parent);
-	e->uid = bpf_get_current_uid_gid();
+	e->uid = BPF_CORE_READ(task, cred, uid.val);
 	e->owner = x->owner;
+	e->slot = 0;
 	__builtin_memcpy(e->detail, x->detail, sizeof(e->detail));
 	s->walk.out = sizeof(*e);
 	e->length[HB_STR_OBJECT] = write_path(x->dentry, x->mnt, slot);
-	e->length[HB_STR_OTHER] = write_path(x->other, x->mnt, slot);
+	e->length[HB_STR_OTHER] = write_path(other_end(x), x->mnt, slot);
 	e->length[HB_STR_EXE] = write_program(task, slot);
 	e->length[HB_STR_PARENT] = write_program(parent, slot);
 	e->length[HB_STR_CWD] =
@@ -139,36 +156,90 @@ static __always_inline int write_record(struct hb_access *x, u32 slot)
 	n = bpf_probe_read_kernel_str(&s->out[s->walk.out & (HB_OUT - 1)], 16, task->comm);
 	e->length[HB_STR_COMM] = n > 1 ? n - 1 : 0;
 	s->walk.out += e->length[HB_STR_COMM];
-	e->length[HB_STR_ARGS] = write_arguments(x->mm, x->arguments, x->detail[0], slot);
+	e->length[HB_STR_ARGS] = write_arguments(x->call == HB_CALL_EXEC ? x->other : 0, slot);
 	return 0;
 }
 
-/* Write the record of an access. A record that finds no room is counted, and the decision stands. */
+/* Everything in which repeats of a violation are alike: what decided, who asks by which program, and for what. */
+static __always_inline void digest_access(struct hb_access *x, struct hb_scratch *s, u32 slot)
+{
+	struct file *exe = program_of((void *)bpf_get_current_task());
+	u64 digest;
+
+	digest = mix(x->active >> 32, (u64)x->workload << 32 | x->word);
+	digest = mix(digest, (u64)x->section << 32 | x->call);
+	digest = mix(digest, (u64)x->operations << 32 | (u32)bpf_get_current_uid_gid());
+	digest = mix(digest, (u64)x->detail[0] << 32 | x->detail[1]);
+	s->digest = mix(digest, (u64)x->detail[2] << 32 | x->detail[3]);
+	digest_dentry(x->dentry, slot);
+	digest_dentry(other_end(x), slot);
+	digest_dentry(exe ? (u64)BPF_CORE_READ(exe, f_path.dentry) : 0, slot);
+}
+
+static __always_inline bool send_violation(struct hb_scratch *s)
+{
+	if (!bpf_ringbuf_output(&violations, s->out, s->walk.out & (HB_OUT - 1), 0))
+		return true;
+	count(HB_LOST_VIOLATIONS);
+	return false;
+}
+
+/*
+ * A violation becomes a record, or one more in the count of a record like it that was sent. While none was sent, because the
+ * ring has no room, each one tries; and several at one time may all become records.
+ */
+static __always_inline void report_violation(struct hb_access *x, struct hb_scratch *s, u32 slot)
+{
+	struct hb_repeat *r;
+	int window, place;
+
+	digest_access(x, s, slot);
+	window = enter_window();
+	place = window < 0 ? -1 : find_place(window, slot);
+	r = repeat_at(place);
+	if (place >= 0 && *(volatile u64 *)&r->told) {
+		count_repeat(r);
+	} else {
+		write_record(x, slot);
+		if (place >= 0) {
+			struct hb_event *e = (struct hb_event *)s->out;
+
+			e->slot = place + 1;
+			r->workload = e->workload;
+			r->generation = e->generation;
+			r->rule = e->rule;
+			r->verdict = e->verdict;
+			r->section = e->section;
+			r->call = e->call;
+		}
+		if (send_violation(s) && place >= 0)
+			*(volatile u64 *)&r->told = 1;
+	}
+	if (window >= 0)
+		leave_window(window);
+}
+
+/* Report an access. A record that finds no room is counted, and the decision stands. */
 __noinline int report(struct hb_access *x)
 {
 	int slot = claim_scratch();
 	struct hb_scratch *s;
-	u32 verdict, size;
-	long failed;
+	bool violation;
 
 	if (!x)
 		return 0;
-	verdict = x->word >> 30;
+	violation = x->word >> 30 == HB_AUDIT || x->word >> 30 == HB_REFUSE;
 	s = slot < 0 ? NULL : scratch_at(slot);
 	if (!s) {
-		count(HB_LOST_VIOLATIONS);
+		count(violation ? HB_LOST_VIOLATIONS : HB_LOST_EVENTS);
 		return 0;
 	}
 	s->walk.top.depth = TABLE_OF(x->active);
-	write_record(x, slot);
-	size = s->walk.out & (HB_OUT - 1);
-	if (verdict == HB_AUDIT || verdict == HB_REFUSE) {
-		failed = bpf_ringbuf_output(&violations, s->out, size, 0);
-		if (failed)
-			count(HB_LOST_VIOLATIONS);
+	if (violation) {
+		report_violation(x, s, slot);
 	} else {
-		failed = bpf_ringbuf_output(&events, s->out, size, 0);
-		if (failed)
+		write_record(x, slot);
+		if (bpf_ringbuf_output(&events, s->out, s->walk.out & (HB_OUT - 1), 0))
 			count(HB_LOST_EVENTS);
 	}
 	release_scratch(slot);

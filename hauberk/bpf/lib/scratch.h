@@ -30,14 +30,16 @@ struct hb_walk {
 	/* asked */
 	u64 dentry;
 	u64 mnt; /* 0 if the hook carries none */
+	u64 task; /* whose own entries and terminal count; 0: the current task's */
+	u32 wants_home; /* of a superblock that the workload did not see, the name at home too */
 	struct hb_root top; /* the workload's table and its states at "/"; depth holds the table's offset */
 	/* answered */
 	u32 end; /* enum hb_walk_end */
 	u32 depth; /* dentries noted */
 	u32 roots;
 	u32 fresh; /* a superblock that was not mounted when the workload began lies on the way */
-	u32 own; /* it is the task's own terminal, or lies in its own directory of procfs */
 	u32 settled; /* nothing moved during the walk */
+	u32 at_home; /* the root after the last is the superblock's own, at home */
 	struct hb_root root[HB_ROOTS + 1];
 	u32 state_at[HB_ROOTS + 1]; /* automaton state of the object under each root */
 	/* the climb's own */
@@ -58,26 +60,30 @@ struct hb_walk {
 	u32 from;
 	u32 cut; /* dentries next to the leaf are no longer noted, or a name was unreadable */
 	u32 out; /* where the next byte of the record goes */
+	/* the climb to the superblock's own root */
+	u32 home; /* names are read from `home` */
+	u32 home_depth;
 };
 
 struct hb_scratch {
 	u64 busy;
+	u64 digest; /* of what repeats of an access are alike in */
 	struct hb_walk walk;
 	u64 dentries[HB_DEPTH];
 	u8 name[HB_NAME + 8];
-	u8 out[HB_OUT + HB_PATH];
+	union {
+		u8 out[HB_OUT + HB_PATH]; /* of a record */
+		u64 home[HB_DEPTH]; /* of a decision: dentries up to the superblock's own root */
+	};
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, HB_SCRATCHES);
-	__type(key, u32);
-	__type(value, struct hb_scratch);
-} scratches SEC(".maps");
+struct hb_scratch scratches[HB_SCRATCHES];
 
 static __always_inline struct hb_scratch *scratch_at(u32 slot)
 {
-	return bpf_map_lookup_elem(&scratches, &slot);
+	/* clang may know that it is in range, and would drop the mask; the verifier does not know */
+	asm volatile("" : "+r"(slot));
+	return &scratches[slot & (HB_SCRATCHES - 1)];
 }
 
 struct hb_claim {
@@ -98,7 +104,7 @@ static long try_claim(u32 i, struct hb_claim *c)
 	return 1;
 }
 
-/* A free scratch's number, or -1: the caller must then refuse. */
+/* A free scratch's number, or -1: the caller must then refuse, or count the record as lost. */
 __noinline int claim_scratch(void)
 {
 	struct hb_claim c = { .first = bpf_get_smp_processor_id() * 4 };
@@ -106,7 +112,6 @@ __noinline int claim_scratch(void)
 	bpf_loop(HB_SCRATCHES, try_claim, &c, 0);
 	if (c.held)
 		return c.slot & (HB_SCRATCHES - 1);
-	count(HB_NO_SCRATCH);
 	return -1;
 }
 

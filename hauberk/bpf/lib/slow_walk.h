@@ -200,6 +200,8 @@ __noinline int find_roots(u32 slot)
 	w->depth = 0;
 	w->roots = 0;
 	w->fresh = 0;
+	w->home = 0;
+	w->at_home = 0;
 	enter_superblock(w);
 	if (w->end == WALK_NAMELESS) { /* its own name, without a slash: "memfd:x" */
 		note_root(w, w->top.file_state, w->top.exec_state, 0);
@@ -210,6 +212,68 @@ __noinline int find_roots(u32 slot)
 		if (w->end == WALK_RUNNING)
 			w->end = WALK_UNKNOWN;
 	}
+	return 0;
+}
+
+static long climb_home(u32 i, u32 *slot)
+{
+	struct hb_scratch *s = scratch_at(*slot);
+	struct dentry *d;
+	u64 parent;
+
+	if (!s)
+		return 1;
+	if (s->walk.at == s->walk.sb_root) {
+		s->walk.at_home = 1;
+		return 1;
+	}
+	d = (void *)s->walk.at;
+	parent = (u64)BPF_CORE_READ(d, d_parent);
+	if (parent == s->walk.at)
+		return 1;
+	s->home[i & (HB_DEPTH - 1)] = s->walk.at;
+	s->walk.home_depth = i + 1;
+	s->walk.at = parent;
+	return 0;
+}
+
+/*
+ * From w->dentry to the root of its superblock, if it is known where that is at home: one more root. So a mount elsewhere, in
+ * another namespace or in none, does not take a file of the host out of a Block's reach.
+ */
+__noinline int find_home(u32 slot)
+{
+	struct hb_scratch *s = scratch_at(slot);
+	struct hb_mount_key key = { .dev = HB_HOME_DEV };
+	struct super_block *sb;
+	struct hb_mount *m;
+	struct hb_root *r;
+	struct dentry *d;
+
+	if (!s)
+		return 0;
+	d = (void *)s->walk.dentry;
+	sb = BPF_CORE_READ(d, d_sb);
+	key.table = s->walk.top.depth;
+	key.ino = BPF_CORE_READ(sb, s_dev);
+	m = bpf_map_lookup_elem(&mounts, &key);
+	if (!m) {
+		key.ino = HB_HOME_MAGIC | BPF_CORE_READ(sb, s_magic);
+		m = bpf_map_lookup_elem(&mounts, &key);
+	}
+	if (!m)
+		return 0;
+	s->walk.at = s->walk.dentry;
+	s->walk.sb_root = (u64)BPF_CORE_READ(sb, s_root);
+	s->walk.home_depth = 0;
+	bpf_loop(HB_DEPTH, climb_home, &slot, 0);
+	r = &s->walk.root[s->walk.roots & HB_ROOTS];
+	r->depth = s->walk.home_depth;
+	r->file_state = m->file_state;
+	r->exec_state = m->exec_state;
+	r->prefix = m->prefix;
+	if (!s->walk.at_home) /* too deep, or a directory that was removed from its tree */
+		s->walk.end = WALK_UNKNOWN;
 	return 0;
 }
 
@@ -230,37 +294,6 @@ static __always_inline long number_of(const u8 *name)
 	return -1;
 }
 
-/* Does this name, the first below its superblock's root, stand for what is the task's own? */
-__noinline int is_own(u32 slot)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct hb_scratch *s = scratch_at(slot);
-	struct proc_fs_info *info;
-	struct super_block *sb;
-	struct tty_struct *tty;
-	struct pid *pid;
-	u32 own = 0, level;
-
-	if (!s)
-		return 0;
-	if (s->walk.magic == DEVPTS_SUPER_MAGIC) {
-		tty = BPF_CORE_READ(task, signal, tty);
-		return tty && number_of(s->name) == BPF_CORE_READ(tty, index);
-	}
-	if (s->walk.magic != PROC_SUPER_MAGIC)
-		return 0;
-	sb = (void *)s->walk.sb;
-	info = BPF_CORE_READ(sb, s_fs_info);
-	level = BPF_CORE_READ(info, pid_ns, level);
-	pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	if (level > BPF_CORE_READ(pid, level))
-		return 0;
-	bpf_probe_read_kernel(&own, sizeof(own),
-			      (u8 *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
-	return number_of(s->name) == own;
-}
-
 /* The name of the dentry `i` steps below the root, into the scratch; its length, or -1. */
 __noinline int fetch_name(u32 i, u32 slot)
 {
@@ -272,9 +305,13 @@ __noinline int fetch_name(u32 i, u32 slot)
 	if (!s)
 		return -1;
 	index = s->walk.from - 1 - i;
-	if (index + HB_DEPTH < s->walk.depth)
-		return -1;
-	d = (void *)s->dentries[index & (HB_DEPTH - 1)];
+	if (s->walk.home) {
+		d = (void *)s->home[index & (HB_DEPTH - 1)];
+	} else {
+		if (index + HB_DEPTH < s->walk.depth)
+			return -1;
+		d = (void *)s->dentries[index & (HB_DEPTH - 1)];
+	}
 	n = bpf_probe_read_kernel_str(s->name, HB_NAME, BPF_CORE_READ(d, d_name.name));
 	/* pipes and sockets have an empty name */
 	if (n < 1 || n > HB_NAME || (n == 1 && s->walk.end != WALK_NAMELESS))
@@ -282,7 +319,44 @@ __noinline int fetch_name(u32 i, u32 slot)
 	return n - 1;
 }
 
-#define CHUNK 32u
+/* Is the object that was named the task's own terminal, or does it lie in its own directory of procfs? */
+__noinline int is_own(u32 slot)
+{
+	struct hb_scratch *s = scratch_at(slot);
+	struct task_struct *task;
+	struct proc_fs_info *info;
+	struct super_block *sb;
+	struct tty_struct *tty;
+	struct pid *pid;
+	u32 own = 0, level;
+	long number;
+
+	if (!s || (s->walk.magic != PROC_SUPER_MAGIC && s->walk.magic != DEVPTS_SUPER_MAGIC))
+		return 0;
+	/* the root noted last is the superblock's own, if any is */
+	s->walk.home = !s->walk.roots;
+	s->walk.from = s->walk.root[(s->walk.roots - !s->walk.home) & HB_ROOTS].depth;
+	if (!s->walk.from || fetch_name(0, slot) < 0)
+		return 0;
+	number = number_of(s->name); /* the first name below the superblock's root */
+	task = (void *)(s->walk.task ?: bpf_get_current_task());
+	if (s->walk.magic == DEVPTS_SUPER_MAGIC) {
+		tty = BPF_CORE_READ(task, signal, tty);
+		return tty && number == BPF_CORE_READ(tty, index);
+	}
+	sb = (void *)s->walk.sb;
+	info = BPF_CORE_READ(sb, s_fs_info);
+	level = BPF_CORE_READ(info, pid_ns, level);
+	pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	if (level > BPF_CORE_READ(pid, level))
+		return 0;
+	bpf_probe_read_kernel(&own, sizeof(own),
+			      (u8 *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+	return number == own;
+}
+
+#define CHUNK 8u
 
 static long step_chunk(u32 i, u32 *slot)
 {
@@ -306,23 +380,31 @@ static long step_chunk(u32 i, u32 *slot)
 	return 0;
 }
 
-static long step_down(u32 i, u32 *slot)
+/* By the name of the dentry `i` steps below the root; 1 if the walk ends here. */
+__noinline int step_component(u32 i, u32 slot)
 {
-	struct hb_scratch *s = scratch_at(*slot);
+	struct hb_scratch *s = scratch_at(slot);
 	struct hb_arena a = get_arena();
 
 	if (!s || !a.base || (s->walk.state & ABSORBING))
 		return 1;
-	if (fetch_name(i, *slot) < 0) {
+	if (fetch_name(i, slot) < 0) {
 		s->walk.cut = 1;
 		return 1;
 	}
-	if (i == 0)
-		s->walk.own = is_own(*slot);
 	if (s->walk.end != WALK_NAMELESS)
 		s->walk.state = step(a, s->walk.state, '/');
-	bpf_loop(HB_NAME / CHUNK, step_chunk, slot, 0);
+	bpf_loop(HB_NAME / CHUNK, step_chunk, &slot, 0);
 	return 0;
+}
+
+static long step_down(u32 i, u32 *slot)
+{
+	int ends = step_component(i, *slot);
+
+	/* a callback returns 0 or 1; clang knows, and would drop the mask by which the verifier does */
+	asm volatile("" : "+r"(ends));
+	return ends & 1;
 }
 
 struct hb_attempt {
@@ -331,28 +413,23 @@ struct hb_attempt {
 };
 
 /* The automaton's state at the object under its root number `n`. */
-static long descend(u32 n, struct hb_attempt *t)
+static __always_inline void descend(struct hb_scratch *s, u32 n, struct hb_attempt *t)
 {
-	struct hb_scratch *s = scratch_at(t->slot);
-	struct hb_root *r;
+	struct hb_root *r = &s->walk.root[n & HB_ROOTS];
 
-	if (!s)
-		return 1;
-	r = &s->walk.root[n & HB_ROOTS];
 	s->walk.state = t->exec ? r->exec_state : r->file_state;
 	s->walk.from = r->depth;
 	s->walk.cut = 0;
-	s->walk.own = 0;
+	s->walk.home = n >= s->walk.roots;
 	bpf_loop(r->depth, step_down, &t->slot, 0);
 	s->walk.state_at[n & HB_ROOTS] = s->walk.state;
 	if (s->walk.cut)
 		s->walk.end = WALK_UNKNOWN;
-	return 0;
 }
 
 static long attempt(u32 i, struct hb_attempt *t)
 {
-	u32 renames = read_sequence(&rename_lock), mounts_moved = read_sequence(&mount_lock);
+	u32 renames = read_sequence(rename_lock), mounts_moved = read_sequence(mount_lock);
 	struct hb_scratch *s = scratch_at(t->slot);
 
 	if (!s)
@@ -360,8 +437,12 @@ static long attempt(u32 i, struct hb_attempt *t)
 	if ((renames | mounts_moved) & 1)
 		return 0;
 	find_roots(t->slot);
-	bpf_loop(s->walk.roots, descend, t, 0);
-	if (read_sequence(&rename_lock) != renames || read_sequence(&mount_lock) != mounts_moved)
+	if (s->walk.fresh && s->walk.wants_home && s->walk.end != WALK_NAMELESS)
+		find_home(t->slot);
+	/* not a bpf_loop(): calls would become more than the 8 deep that the kernel allows */
+	for (u32 n = 0; n <= HB_ROOTS && n < s->walk.roots + s->walk.at_home; n++)
+		descend(s, n, t);
+	if (read_sequence(rename_lock) != renames || read_sequence(mount_lock) != mounts_moved)
 		return 0;
 	s->walk.settled = 1;
 	return 1;

@@ -7,7 +7,7 @@
  * another namespace) changes the name that a rule sees, and the hooks that carry no mount have names too. Only a
  * superblock that was not mounted then is named by way of its mount; Allow rules do not hold there (`fresh`).
  *
- * The fast walk does what nearly every access needs: the root file system, short names, at most 12 components, read in
+ * The fast walk does what nearly every access needs: the root file system, short names, at most 11 components, read in
  * place through typed pointers. It gives up (SLOW) rather than guess. The slow walk does the rest.
  */
 #ifndef HAUBERK_WALK_H
@@ -15,18 +15,31 @@
 
 #include "label.h"
 
-#define SLOW (1ull << 63)
+#define SLOW (1ull << 63 | ABSORBING) /* looks no further, like a state that no byte leaves */
 #define FAST_NAME 32 /* dentry.d_iname is 32 bytes on 6.1, 40 on 6.12 */
 
-static __always_inline u32 read_sequence(const void *lock)
+static __always_inline u32 typed_sequence(u64 lock)
+{
+	const struct seqcount *s = bpf_rdonly_cast((void *)lock, bpf_core_type_id_kernel(struct seqcount));
+
+	return s->sequence;
+}
+
+/* The sequence of rename_lock or mount_lock, without the helper where that is possible: it takes ten times as long. */
+static __always_inline u32 read_sequence(u64 lock)
 {
 	u32 sequence = 1;
 
-	bpf_probe_read_kernel(&sequence, sizeof(sequence), lock);
+	asm volatile("" ::: "memory");
+	if (can_cast)
+		sequence = typed_sequence(lock);
+	else
+		bpf_probe_read_kernel(&sequence, sizeof(sequence), (void *)lock);
+	asm volatile("" ::: "memory");
 	return sequence;
 }
 
-static __always_inline const u8 *inline_name(struct dentry *d)
+static __always_inline const void *inline_name(struct dentry *d)
 {
 	u64 offset;
 
@@ -35,97 +48,114 @@ static __always_inline const u8 *inline_name(struct dentry *d)
 	else
 		offset = bpf_core_field_offset(struct dentry___new, d_shortname);
 	/* an array index would be checked against the array's length in another kernel's BTF; an offset is a plain load */
-	const u8 *name = (const u8 *)d + offset;
+	const void *name = (const void *)d + offset;
 	asm volatile("" : "+r"(name));
 	return name;
 }
 
-/* The state after "/NAME", or SLOW. */
-static __noinline u64 step_name(u8 *base, struct dentry *d, u32 state)
+/*
+ * Step on by the byte `n` of a word; false if the walk ends there. A byte with an edge costs one load and one comparison.
+ * All else is asked only where there is no edge: whether the name has ended (no row has an edge for NUL), and whether the
+ * state is one that no byte leaves (its row has no edge at all).
+ */
+static __always_inline bool advance(struct hb_arena a, u64 *state, u64 word, int n)
 {
-	struct hb_arena a = { base, arena_mask };
-	const u8 *name = inline_name(d);
+	u64 column = (n ? word >> (8 * n - 3) : word << 3) & 0xff << 3;
+	u64 w = word_at(a, *state + column);
 
-	if (d->d_name.name != name)
+	if (__builtin_expect((u32)w == (u32)*state, 1)) {
+		*state = w >> 32;
+		return true;
+	}
+	if (!column)
+		return false;
+	*state = word_at(a, *state) >> 32;
+	return !(*state & ABSORBING);
+}
+
+/* Eight bytes of a name; false if the walk ends within them. */
+static __always_inline bool advance_word(struct hb_arena a, u64 *state, u64 word)
+{
+#pragma unroll
+	for (int n = 0; n < 8; n++) {
+		asm volatile("" : "+r"(word)); /* else it would be loaded anew for each byte */
+		if (!advance(a, state, word, n))
+			return false;
+	}
+	return true;
+}
+
+#define GOES_ON (1ull << 62)
+
+/* The later words of a name. Not static, so that the verifier looks at it once and not for each component. */
+__noinline u64 step_word(u64 word, u64 after)
+{
+	struct hb_arena a = get_arena();
+	u64 state = (u32)after; /* without GOES_ON, which would stay if the word begins with the name's end */
+
+	if (!a.base)
 		return SLOW;
-	state = step(a, state, '/');
-	if (state & ABSORBING)
+	return advance_word(a, &state, word) ? state | GOES_ON : state;
+}
+
+/* The state after "/NAME", or SLOW. */
+static __always_inline u64 step_name(struct hb_arena a, struct dentry *d, u64 state)
+{
+	const u64 *name = inline_name(d);
+
+	if (d->d_name.name != (const u8 *)name)
+		return SLOW;
+	if (!advance(a, &state, '/', 0) || !advance_word(a, &state, name[0]))
 		return state;
 #pragma unroll
-	for (int j = 0; j < FAST_NAME; j++) {
-		u8 c = name[j];
-
-		if (!c)
-			return state;
-		state = step(a, state, c);
-		if (state & ABSORBING)
+	for (int i = 1; i < FAST_NAME / 8; i++) {
+		state = step_word(name[i], state);
+		if (!(state & GOES_ON))
 			return state;
 	}
 	return SLOW;
 }
 
-#define CLIMB(below, above)            \
-	d##above = d##below->d_parent; \
-	top = d##below;                \
-	if (d##above == d##below)      \
-		goto at##below;
+#define FAST_DEPTH 11 /* components of a path */
 
-#define DESCEND(n)                                 \
-	state = step_name(v->a.base, d##n, state); \
-	if (state & (ABSORBING | SLOW))            \
-		goto out;
-
-/* The state at `d0`, or SLOW. Not inlined: its twelve pointers would weigh on the stack of the slow walk. */
-static __noinline u64 fast_walk(struct hb_view *v, struct dentry *d0, u32 start)
+/*
+ * The state at `d`, or SLOW. Not inlined, and without a pointer to the caller's view, which would have to be in memory then:
+ * both would weigh on the stack of the slow walk.
+ */
+static __noinline u64 walk_fast(u8 *base, u64 mask, struct dentry *d, u32 start, u32 root_dev)
 {
-	struct dentry *d1, *d2, *d3, *d4, *d5, *d6, *d7, *d8, *d9, *d10, *d11, *d12, *top;
-	struct super_block *sb = d0->d_sb;
-	u32 before = read_sequence(&rename_lock);
+	struct hb_arena a = { base, mask };
+	struct dentry *way[FAST_DEPTH + 1], *parent;
+	struct super_block *sb = d->d_sb;
+	u32 before = read_sequence(rename_lock);
 	u64 state = start;
+	int n;
 
-	if (sb->s_dev != TABLE_FIELD(v, root_dev))
+	if (sb->s_dev != root_dev)
 		return SLOW;
-	CLIMB(0, 1)
-	CLIMB(1, 2)
-	CLIMB(2, 3)
-	CLIMB(3, 4)
-	CLIMB(4, 5)
-	CLIMB(5, 6)
-	CLIMB(6, 7)
-	CLIMB(7, 8)
-	CLIMB(8, 9)
-	CLIMB(9, 10)
-	CLIMB(10, 11)
-	CLIMB(11, 12)
-	return SLOW;
-at11:
-	DESCEND(10)
-at10:
-	DESCEND(9)
-at9:
-	DESCEND(8)
-at8:
-	DESCEND(7)
-at7:
-	DESCEND(6)
-at6:
-	DESCEND(5)
-at5:
-	DESCEND(4)
-at4:
-	DESCEND(3)
-at3:
-	DESCEND(2)
-at2:
-	DESCEND(1)
-at1:
-	DESCEND(0)
-at0:
-out:
+	for (n = 0; n <= FAST_DEPTH; n++) {
+		way[n] = d;
+		parent = d->d_parent;
+		if (parent == d)
+			break;
+		d = parent;
+	}
+	if (n > FAST_DEPTH)
+		return SLOW;
+	while (n-- > 0) {
+		state = step_name(a, way[n], state);
+		if (state & ABSORBING)
+			break;
+	}
 	/* a detached dentry has no parent either, but it is not the superblock's root */
-	if (top != sb->s_root || (before & 1) || read_sequence(&rename_lock) != before)
+	if (d != sb->s_root || (before & 1) || read_sequence(rename_lock) != before)
 		return SLOW;
 	return state;
+}
+
+static __always_inline u64 fast_walk(struct hb_view *v, struct dentry *d, u32 start)
+{
+	return walk_fast(v->a.base, v->a.mask, d, start, TABLE_FIELD(v, root_dev));
 }
 
 #endif

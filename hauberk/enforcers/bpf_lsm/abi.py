@@ -4,10 +4,18 @@ load."""
 
 import struct
 from enum import IntFlag
+from hashlib import sha256
 from typing import Final
+
+from hauberk.events.record import HB_EVENT_LAYOUT
+from hauberk.events.repeats import HB_REPEAT_LAYOUT, WINDOW_BYTES
 
 HEADS: Final = ".data.heads"
 """The map of `hb_workload`s."""
+SINCE: Final = ".data.since"
+"""By workload, as 32-bit numbers, the generation since which classes of programs have had their numbers."""
+REPEATS: Final = ".data.repeats"
+"""The map of the one `hb_repeats`."""
 MAX_WORKLOADS: Final = 8192
 """Workloads of one engine (HB_WORKLOADS)."""
 WORKLOAD: Final = struct.Struct("=IIQ")
@@ -15,9 +23,23 @@ TABLE: Final = struct.Struct("=IIIIII")
 MOUNT_KEY: Final = struct.Struct("=IIQ")
 MOUNT: Final = struct.Struct("=IIIII")
 LABELLING: Final = struct.Struct("=IIII")
+LINK_KEY: Final = struct.Struct("=IIQII")
+LINK: Final = struct.Struct("=II")
+FILE_IDENTITY: Final = struct.Struct("=IIQII")
+LINK_NAMES: Final = 16
+"""Names of one file with several links that are weighed beside the one it is opened by (HB_LINK_NAMES)."""
+HOME_DEV: Final = 0xFFFFFFFE
+HOME_MAGIC: Final = 1 << 32
+GUARDED_MAP: Final = 1 << 32
+GUARDED_PROGRAM: Final = 2 << 32
+STAMP: Final = struct.Struct("=QQ")
+
+FORMAT: Final = 1
+"""Raised when bytes in the arena or in a map come to mean something else, and no layout below shows it."""
 
 LAYOUTS: Final = {
     "hb_workload": [("table", 0, 4), ("generation", 4, 4), ("tasks", 8, 8)],
+    "hb_repeat": HB_REPEAT_LAYOUT,
     "hb_table": [
         ("flags", 0, 4),
         ("root_dev", 4, 4),
@@ -34,8 +56,40 @@ LAYOUTS: Final = {
         ("prefix", 12, 4),
         ("next", 16, 4),
     ],
+    "hb_event": HB_EVENT_LAYOUT,
+    "hb_label": [
+        ("workload", 0, 4),
+        ("program", 4, 4),
+        ("replaced", 8, 4),
+        ("next_program", 12, 4),
+        ("generation", 16, 4),
+        ("next_generation", 20, 4),
+        ("flags", 24, 4),
+    ],
+    "hb_stamp": [("abi", 0, 8), ("image", 8, 8)],
+    "hb_link_key": [
+        ("table", 0, 4),
+        ("dev", 4, 4),
+        ("ino", 8, 8),
+        ("generation", 16, 4),
+        ("number", 20, 4),
+    ],
+    "hb_link": [("file_state", 0, 4), ("exec_state", 4, 4)],
+    "hb_file_identity": [
+        ("fd", 0, 4),
+        ("dev", 4, 4),
+        ("ino", 8, 8),
+        ("generation", 16, 4),
+        ("links", 20, 4),
+    ],
     "hb_labelling": [("workload", 0, 4), ("given", 4, 4), ("kept", 8, 4), ("failed", 12, 4)],
 }
+
+REPEATS_WINDOW: Final = 0
+REPEATS_INSIDE: Final = 8
+REPEATS_SLOTS: Final = 24
+"""Where the members of `hb_repeats` are. Its slots are too many to be looked at byte by byte."""
+SIZES: Final = {"hb_repeats": REPEATS_SLOTS + 2 * WINDOW_BYTES}
 
 SOCKET_KINDS: Final = 64
 CAPABILITIES: Final = 64
@@ -80,3 +134,21 @@ TABLE_ALIGNMENT: Final = 64
 
 COUNTERS: Final = ("lost_violations", "lost_events", "no_scratch", "no_label", "raced")
 """`enum hb_counter`, in order."""
+
+
+PRIVATE: Final = frozenset({".rodata", ".bss", "stamp"})
+"""Maps of one set of programs: what replaces it has its own, and takes over all the others."""
+
+
+def digest(data: bytes) -> int:
+    """64 bits that stand for some bytes in a stamp."""
+    return int.from_bytes(sha256(data).digest()[:8], "little")
+
+
+def version() -> int:
+    """Stands for all that user space and programs agree on: only with the same can the one adopt the other's
+    maps."""
+    agreed = [
+        (name, *((field[0], field[1], field[2]) for field in LAYOUTS[name])) for name in sorted(LAYOUTS)
+    ]
+    return digest(repr((FORMAT, agreed, list(TableFlag), COUNTERS)).encode())

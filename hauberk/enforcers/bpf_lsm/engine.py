@@ -6,40 +6,51 @@ enforces does not depend on this process. Engines know nothing of each other: an
 speak of is refused if any refuses.
 """
 
-import errno
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from typing import Final, Self
 
 from hauberk.automaton.errors import AutomatonError
-from hauberk.enforcers.bpf_lsm import abi
-from hauberk.enforcers.bpf_lsm.lease import Lease
-from hauberk.enforcers.bpf_lsm.programs import OPTIONAL
+from hauberk.enforcers.bpf_lsm import abi, guard
+from hauberk.enforcers.bpf_lsm.lease import Lease, drop_shared
+from hauberk.enforcers.bpf_lsm.loading import adopt, load_beside, load_programs
+from hauberk.enforcers.bpf_lsm.names import note_links, with_homes
+from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE, Tables
+from hauberk.enforcers.bpf_lsm.programs import OPTIONAL, needed
+from hauberk.enforcers.bpf_lsm.reconcile import reconcile
+from hauberk.enforcers.bpf_lsm.repeats import Repeats
+from hauberk.enforcers.bpf_lsm.sharing import content_key, key_with_homes
+from hauberk.enforcers.bpf_lsm.state import EngineState, InForce, PlacedTable, StateDirectory
 from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
 from hauberk.enforcers.protocol import Enforcer, EnforcerError
-from hauberk.events.record import HB_EVENT_LAYOUT
-from hauberk.kernel import layout
-from hauberk.kernel.errors import AttachError, KernelError, PinError
+from hauberk.events.identity import RuleIdentity
+from hauberk.events.record import Record, decode_each
+from hauberk.kernel.errors import KernelError
 from hauberk.kernel.features import available_hooks
-from hauberk.kernel.libbpf import BpfObject, Link, run_task_iter
+from hauberk.kernel.libbpf import run_task_iter, wait_for_programs
 from hauberk.kernel.loader import object_image
-from hauberk.kernel.maps import Map, Mapped
-from hauberk.kernel.ring import RingReader
+from hauberk.kernel.maps import Map, Mapped, pin_name
+from hauberk.kernel.pins import Pinned
+from hauberk.kernel.ring import RingReader, records
 from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import Section
+from hauberk.rules.model import Rule, Section
+from hauberk.workloads.homes import homes_of
 from hauberk.workloads.mounts import MountsError, mounts_of
 
 SMALLEST_ARENA: Final = 1 << 16
 LARGEST_ARENA: Final = 1 << 30
-FIRST_TABLE: Final = 64
-"""Where an engine's first table is placed: 0 stands for no table."""
 VIOLATION_RING: Final = 1 << 20
 EVENT_RING: Final = 1 << 20
 MAX_TASKS: Final = 32768
 """Tasks that can be confined at one time; beyond it forks of confined tasks fail with EAGAIN and are
 counted."""
-MAX_ENGINES: Final = 38
-"""Programs that the kernel takes on one hook (BPF_MAX_TRAMP_LINKS)."""
+MAX_MOUNTS: Final = 65536
+"""Mounts of all tables together."""
+MAX_RETIRED: Final = 4096
+"""Generations whose rules are kept for the sake of records that nobody has read yet."""
+
+CAST: Final = "bpf_rdonly_cast"
+"""What the programs use where the kernel has it (hauberk/bpf/lib/kernel.h)."""
 
 
 class Engine(Enforcer):
@@ -47,21 +58,27 @@ class Engine(Enforcer):
     workloads.
 
     Use as a context manager, or call `close`: either lets go of the descriptors and leaves the pins. `remove`
-    ends the enforcement.
+    ends the enforcement. `findings` is what was wrong with an engine that was adopted, in words.
     """
 
     name = "BPFLSM"
 
-    def __init__(self, object_: BpfObject, links: Sequence[Link], lease: Lease) -> None:
-        self._object = object_
-        self._links = links
+    def __init__(
+        self, lease: Lease, pinned: Pinned, state: EngineState, findings: Sequence[str] = ()
+    ) -> None:
+        self.findings = list(findings)
         self._lease = lease
-        self._arena: Mapped = object_.map("arena").mmap()
-        self._heads: Mapped = object_.map(abi.HEADS).mmap()
-        self._next = FIRST_TABLE
-        self._generation = 0
-        self.violations = RingReader(object_.map("violations"))
-        self.events = RingReader(object_.map("events"))
+        self._pinned = pinned
+        self._state = state
+        self._files = StateDirectory(lease.path.name)
+        self._heads: Mapped = pinned.map(abi.HEADS).mmap()
+        self._since: Mapped = pinned.map(abi.SINCE).mmap()
+        self._tables = Tables(pinned.map("arena"), pinned.map("mounts"), pinned.map("links"))
+        self.violations = RingReader(pinned.map("violations"))
+        self.events = RingReader(pinned.map("events"))
+        self.repeats = Repeats(pinned.map(abi.REPEATS).mmap())
+        self._unknown = False
+        """Something is in force that the state does not explain."""
 
     @classmethod
     def load(
@@ -71,6 +88,7 @@ class Engine(Enforcer):
         table_bytes: int = 0,
         ring_bytes: int = VIOLATION_RING,
         max_tasks: int = MAX_TASKS,
+        max_mounts: int = MAX_MOUNTS,
         disabled: Collection[str] = (),
     ) -> Self:
         """Load and attach the programs, pinned below `lease.PIN_ROOT`/`name`.
@@ -85,76 +103,230 @@ class Engine(Enforcer):
             raise EnforcerError(
                 f"the tables would take {size >> 20} MiB, of which at most {LARGEST_ARENA >> 20} can be had"
             )
-        links: list[Link] = []
-        object_ = lease = None
+        sizes = {
+            "labels": max_tasks,
+            "mounts": max_mounts,
+            "violations": ring_bytes,
+            "events": EVENT_RING,
+        }
         try:
-            object_ = BpfObject.open(
-                object_image(),
-                map_sizes={"labels": max_tasks, "violations": ring_bytes, "events": EVENT_RING},
-                value_sizes={"arena": size},
-                rodata={"arena_mask": size - 8},
-                disabled={*disabled, *(OPTIONAL - available_hooks(OPTIONAL))},
-            )
-            layout.check(object_.btf, {"hb_event": HB_EVENT_LAYOUT, **abi.LAYOUTS})
             lease = Lease.take(name)
-            object_.load()
-            _attach(object_, lease, links)
-            return cls(object_, links, lease)
-        except BaseException as error:
-            for link in links:
-                link.close()
-            if object_ is not None:
-                object_.close()
-            if lease is not None:
-                with suppress(PinError):
-                    lease.remove()
-            if isinstance(error, KernelError):
-                raise EnforcerError(
-                    f"the enforcer could not be loaded: {error.message}", error.remedy
-                ) from error
+        except KernelError as error:
+            raise EnforcerError(f"the enforcer could not be loaded: {error.message}", error.remedy) from error
+        load_programs(lease, size, map_sizes=sizes, disabled=disabled)
+        with ExitStack() as undo:
+            undo.callback(drop_shared)
+            undo.callback(lease.remove)
+            files = StateDirectory.make(name)
+            undo.callback(files.remove)
+            pinned = undo.enter_context(Pinned.adopt(lease.path))
+            state = EngineState(maps=tuple(pinned.maps), programs=tuple(pinned.programs))
+            files.write(state)
+            engine = cls(lease, pinned, state)
+            guard.keep(pinned)
+            undo.pop_all()
+        return engine
+
+    @classmethod
+    def adopt(cls, name: str) -> Self:
+        """Look after an engine whose keeper has ended, as it is.
+
+        Raises EnforcerError; what is in force is not touched then.
+        """
+        engine = cls(*adopt(name))
+        try:
+            engine._resume()
+        except BaseException:
+            engine.close()
             raise
+        return engine
+
+    def _resume(self) -> None:
+        self.keep()
+        # Nobody else stores there.
+        words = memoryview(bytes(self._heads.view)).cast("Q")[:: abi.WORKLOAD.size // 8]
+        unknown = reconcile(self._state, {at: word for at, word in enumerate(words) if word})
+        self.findings += unknown
+        self._unknown = bool(unknown)
+        for table in self._state.tables.values():
+            self._tables.restore(table)
+        if not self._unknown:
+            # Programs that began before may walk what has just gone out of use.
+            self.reclaim()
+            self._tables.sweep_mounts()
 
     def apply(self, workload: int, meaning: Meaning, pid: int, visible: Sequence[Section] = ()) -> list[str]:
         """See `Enforcer.apply`."""
         try:
-            table = TableCompiler(meaning, self._next).compile(mounts_of(pid), visible)
+            mounts, homes = mounts_of(pid), homes_of(pid)
+            key = key_with_homes(content_key(meaning.ruleset, mounts, visible), homes)
+            placed = self._tables.of_key(key)
+            if placed is not None:
+                self._put_in_force(workload, placed, meaning.rules)
+                return []
+            table = self.compile(
+                workload,
+                lambda at: with_homes(TableCompiler(meaning, at).compile(mounts, visible), meaning, homes),
+            )
         except (AutomatonError, MountsError) as error:
             raise EnforcerError(error.message, error.remedy) from error
-        self.install(workload, table)
+        self.require(needed(table.flags))
+        self.install(workload, table, meaning.rules)
         return []
 
-    def install(self, workload: int, table: Table) -> int:
-        """Put a table in force that was compiled for the next free place in the arena (FIRST_TABLE in a new
-        engine).
+    def compile(self, workload: int, compiler: Callable[[int], Table]) -> Table:
+        """What `compiler` makes for the place that it is given, which is one where the table has room.
 
-        Returns its generation, which records carry. Raises EnforcerError.
+        Tables of one workload tend to be of a size; so it is seldom asked twice. Raises EnforcerError.
         """
-        begin = table.base
-        end = begin + len(table.image)
-        if begin != self._next or end > len(self._arena.view):
-            raise EnforcerError(f"no room for a table of {len(table.image)} bytes at {begin}")
-        self._arena.view[begin:end] = table.image
-        mounts = self._object.map("mounts")
+        held = self._state.workloads.get(workload)
+        before = self._tables.placed.get(held.table) if held else None
+        table = compiler(self._tables.base_for(before.size if before else 1))
+        if not self._tables.fits(table):
+            table = compiler(self._tables.base_for(len(table.image)))
+        return table
+
+    def install(
+        self, workload: int, table: Table, rules: Sequence[Rule] = (), about: bytes | None = None
+    ) -> int:
+        """Put a table in force that was compiled for a free place in the arena (FIRST_TABLE in a new engine).
+        If one of the same content is there for another workload, both use that one.
+
+        `rules` are what its rule numbers stand for, `about` what the keeper wants to know of the workload.
+        Returns its generation, which records carry. Raises EnforcerError; all is as before then.
+        """
+        placed = self._tables.of_key(table.key)
+        if placed is not None:
+            return self._put_in_force(workload, placed, rules, about)
+        self._refuse_unknown()
+        placed = self._tables.place(table)
         try:
-            for key, value in table.mounts:
-                mounts.update(key, value)
-        except KernelError as error:
-            raise EnforcerError(
-                f"the workload's mounts found no room: {error.message}", error.remedy
-            ) from error
-        self._generation += 1
+            return self._put_in_force(workload, placed, rules, about)
+        except BaseException:
+            # From the moment of its switch on, programs may walk it.
+            if placed.begin not in self._state.used():
+                self._tables.release(placed.begin)
+                self._state.tables = dict(self._tables.placed)
+            raise
+
+    def _put_in_force(
+        self, workload: int, placed: PlacedTable, rules: Sequence[Rule], about: bytes | None = None
+    ) -> int:
+        self._refuse_unknown()
+        state = self._state
+        state.generation += 1
+        try:
+            force = InForce(state.generation, placed.begin, self._files.write_rules(rules))
+            state.tables = dict(self._tables.placed)
+            state.pending[workload] = force
+            if about is not None:
+                state.about[workload] = about
+            self._files.write(state)
+        except BaseException:
+            state.pending.pop(workload, None)
+            raise
+        held = state.workloads.get(workload)
+        before = self._tables.placed.get(held.table) if held else None
+        if before is None or before.classes != placed.classes:
+            # In advance: who still goes by the old table does not look there.
+            self._since.view.cast("I")[workload] = force.generation
         # One store: a program sees the old table or the new one, whole.
-        hints = table.flags & abi.HINTS
-        self._heads.store_u64(workload * abi.WORKLOAD.size, self._generation << 32 | table.offset | hints)
-        self._next = _aligned(end)
-        return self._generation
+        self._heads.store_u64(workload * abi.WORKLOAD.size, force.generation << 32 | placed.head)
+        state.workloads[workload] = state.pending.pop(workload)
+        if held is not None:
+            state.retired = [*state.retired, (workload, held)][-MAX_RETIRED:]
+            self.reclaim()
+        return force.generation
+
+    def _refuse_unknown(self) -> None:
+        if self._unknown:
+            raise EnforcerError(
+                f"policies of {self._lease.path.name} cannot be changed: {self.findings[-1]}",
+                "what is in force stays so; let the command end and start it anew",
+            )
+
+    def reclaim(self) -> None:
+        """Free the tables that are not in force any more, once no program walks them."""
+        used = self._state.used()
+        dead = [begin for begin in self._tables.placed if begin not in used]
+        if not dead:
+            return
+        try:
+            wait_for_programs()
+        except KernelError as error:
+            # They stay for the next time; there is only less room until then.
+            self.findings.append(f"a table could not be freed: {error.message}")
+            return
+        for begin in dead:
+            self._tables.release(begin)
+        self._state.tables = dict(self._tables.placed)
+
+    def generations(self) -> list[tuple[int, int, tuple[RuleIdentity, ...]]]:
+        """Workload, generation and rules of all that records in the rings may speak of. Raises
+        EnforcerError."""
+        state = self._state
+        return [
+            (workload, force.generation, self._files.read_rules(force.rules))
+            for workload, force in (*state.retired, *state.workloads.items())
+        ]
+
+    def forget_retired(self) -> list[tuple[int, int]]:
+        """To be called when the rings were empty after the last change: workloads and generations of which no
+        record can come any more."""
+        gone = [(workload, force.generation) for workload, force in self._state.retired]
+        if gone:
+            self._state.retired = []
+            self._files.forget_rules({force.rules for force in self._state.workloads.values()})
+        return gone
+
+    def about(self, workload: int) -> bytes:
+        """What `install` was told last; empty if that is not known."""
+        return self._state.about.get(workload, b"")
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the programs are those of this version."""
+        value = self._pinned.map("stamp").lookup(bytes(4)) or bytes(abi.STAMP.size)
+        return bool(abi.STAMP.unpack(value)[1] == abi.digest(object_image()))
+
+    def require(self, programs: Collection[str]) -> None:
+        """See that these programs are there, before a table comes into force that needs them. Raises
+        EnforcerError."""
+        lacking = set(programs) - self._pinned.programs.keys()
+        if lacking - (OPTIONAL - available_hooks(OPTIONAL)):
+            self.renew(programs)
+
+    def renew(self, programs: Collection[str] = ()) -> None:
+        """Replace the programs by this version's, and have `programs` besides those that there are.
+
+        There is no moment in which none is attached: for a while the old and the new ones both are, and what
+        they refuse is reported twice. Labels, tables and records stay.
+
+        Raises EnforcerError; the old programs are attached then.
+        """
+        name = self._lease.path.name
+        lease = load_beside(self._pinned, name, {*self._pinned.programs, *programs})
+        try:
+            # From here on whoever adopts finds the new ones.
+            self._lease.exchange(lease)
+        except KernelError as error:
+            lease.remove()
+            raise EnforcerError(f"the new programs are not used: {error.message}", error.remedy) from error
+        old, self._lease = self._lease, lease
+        try:
+            self._pinned.take_over(Pinned.adopt(lease.path), set(map(pin_name, abi.PRIVATE)))
+            old.remove()
+        except KernelError as error:
+            raise EnforcerError(f"old programs decide beside the new ones: {error.message}") from error
+        self._state.programs = tuple(self._pinned.programs)
+        self._files.write(self._state)
 
     def confine(self, workload: int, pidfd: int) -> None:
         """See `Enforcer.confine`."""
-        order, key = self._object.map("labelling"), bytes(4)
+        order, key = self._pinned.map("labelling"), bytes(4)
         order.update(key, abi.LABELLING.pack(workload, 0, 0, 0))
         try:
-            run_task_iter(self._object.program("label_tasks"), pidfd)
+            run_task_iter(self._pinned.programs["label_tasks"], pidfd)
         except KernelError as error:
             raise EnforcerError(
                 f"the process could not be confined: {error.message}", error.remedy
@@ -166,6 +338,34 @@ class Engine(Enforcer):
                 f"already, {failed} found no room"
             )
 
+    def note_links(self, table: Table, root: bytes, names: Sequence[bytes]) -> list[bytes]:
+        """Before a table is installed: let the kernel know of blocked files below `root` that have several
+        names, of which these are blocked.
+
+        Returns a name of each file that has more names than can be known. Raises EnforcerError.
+        """
+        if not names:
+            return []
+        links, identify = self._pinned.map("links"), self._pinned.programs["identify_files"]
+        try:
+            return note_links(links, identify, table, root, names)
+        except KernelError as error:
+            raise EnforcerError(f"files with several names: {error.message}", error.remedy) from error
+
+    def held(self, workload: int) -> list[Record]:
+        """The files that a workload's tasks have open and that its rules would refuse them, as records of
+        `Call.HOLD`: of a file that is open twice, two. Raises EnforcerError."""
+        self._pinned.map("holding").update(bytes(4), workload.to_bytes(4, "little"))
+        try:
+            listed = run_task_iter(self._pinned.programs["list_held"])
+        except KernelError as error:
+            raise EnforcerError(f"open files could not be listed: {error.message}", error.remedy) from error
+        return [record for record in decode_each(records(memoryview(listed))) if isinstance(record, Record)]
+
+    def keep(self) -> None:
+        """Protect this process from confined tasks: one that was forked off and looks after the engine."""
+        guard.keep(self._pinned)
+
     def tasks(self, workload: int) -> int:
         """See `Enforcer.tasks`."""
         return self._heads.load_u64(workload * abi.WORKLOAD.size + 8)
@@ -173,7 +373,7 @@ class Engine(Enforcer):
     def counters(self) -> dict[str, int]:
         """What was lost or refused for want of room, by the names in `abi.COUNTERS`."""
         found = {}
-        counters = self._object.map("counters")
+        counters = self._pinned.map("counters")
         for number, name in enumerate(abi.COUNTERS):
             values = counters.lookup_percpu(number.to_bytes(4, "little"))
             found[name] = sum(int.from_bytes(value, "little") for value in values or ())
@@ -181,17 +381,20 @@ class Engine(Enforcer):
 
     def verified_instructions(self) -> dict[str, int]:
         """How many instructions the verifier walked, by program."""
-        return {name: program.verified_instructions for name, program in self._object.programs.items()}
+        return {name: program.verified_instructions for name, program in self._pinned.programs.items()}
 
     def map(self, name: str) -> Map:
         """One of the engine's maps."""
-        return self._object.map(name)
+        return self._pinned.map(name)
 
     def remove(self) -> None:
         """End the enforcement: detach, unpin and free everything. Raises PinError."""
         # The pins go last: the kernel then detaches on its own time, and nobody waits for it.
+        guard.release(self._pinned)
         self._close()
         self._lease.remove()
+        self._files.remove()
+        drop_shared()
 
     def close(self) -> None:
         """See `Enforcer.close`."""
@@ -201,35 +404,13 @@ class Engine(Enforcer):
     def _close(self) -> None:
         self.violations.close()
         self.events.close()
-        self._arena.close()
+        self.repeats.close()
         self._heads.close()
-        for link in self._links:
-            link.close()
-        self._object.close()
+        self._since.close()
+        self._pinned.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _attach(object_: BpfObject, lease: Lease, links: list[Link]) -> None:
-    """Pin everything and attach the LSM programs, into `links`. Raises KernelError."""
-    object_.pin(lease.path)
-    (lease.path / "links").mkdir(mode=0o700)
-    for program in object_.programs.values():
-        if program.section.startswith("lsm"):
-            try:
-                link = program.attach()
-            except AttachError as error:
-                if error.errno == errno.E2BIG:
-                    message = f"{program.name}: the kernel takes at most {MAX_ENGINES} programs on one hook"
-                    raise AttachError(message, errno.E2BIG, "wait until other runs have ended") from error
-                raise
-            links.append(link)
-            link.pin(lease.path / "links" / program.name)
-
-
-def _aligned(size: int) -> int:
-    return (size + 63) & ~63

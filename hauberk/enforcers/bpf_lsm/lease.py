@@ -16,15 +16,20 @@ from pathlib import Path
 from typing import Final, Self
 
 from hauberk.enforcers.bpf_lsm.abi import HEADS, WORKLOAD
+from hauberk.enforcers.bpf_lsm.state import StateDirectory, states
 from hauberk.kernel.errors import KernelError, PinError
 from hauberk.kernel.features import BPFFS
-from hauberk.kernel.maps import Map
+from hauberk.kernel.maps import Map, pin_name
 from hauberk.kernel.namespaces import mount_bpffs
-from hauberk.kernel.pins import is_bpffs, open_pin, unpin
+from hauberk.kernel.pins import exchange, is_bpffs, open_pin, unpin
 
 PIN_ROOT: Final = BPFFS / "hauberk"
+SHARED: Final = PIN_ROOT / "shared"
+"""Maps that all engines share (guard.py)."""
 RUN_PREFIX: Final = "run-"
 """Names of engines that end with their workload."""
+NEXT: Final = "-next"
+"""Behind an engine's name: what is to replace it, or has been replaced by it. Never in force alone."""
 
 
 class Lease:
@@ -50,6 +55,28 @@ class Lease:
             raise PinError(f"making {path}: {error.strerror}", error.errno or 0) from error
         return cls(path, fd)
 
+    @classmethod
+    def take_over(cls, name: str) -> Self:
+        """Hold the directory of an engine that nobody looks after any more. Raises KernelError."""
+        path = PIN_ROOT / name
+        fd = -1
+        try:
+            with _locked(PIN_ROOT):
+                fd = _open(path)
+                flock(fd, LOCK_EX | LOCK_NB)
+        except OSError as error:
+            if fd >= 0:
+                os.close(fd)
+            if isinstance(error, BlockingIOError):
+                raise PinError(f"{name} is looked after by another process", error.errno or 0) from error
+            raise PinError(f"opening {path}: {error.strerror}", error.errno or 0) from error
+        return cls(path, fd)
+
+    def exchange(self, other: "Lease") -> None:
+        """Swap the names of two directories, in one step. Raises PinError."""
+        exchange(self.path, other.path)
+        self.path, other.path = other.path, self.path
+
     def remove(self) -> None:
         """Unpin all there is, and close. Raises PinError."""
         try:
@@ -63,13 +90,27 @@ class Lease:
             self._fd = -1
 
 
+def drop_shared() -> None:
+    """Let go of what engines share, if none is left."""
+    with suppress(OSError):
+        if list(PIN_ROOT.iterdir()) == [SHARED]:
+            for pin in SHARED.iterdir():
+                pin.unlink()
+            SHARED.rmdir()
+
+
 def sweep() -> int:
     """Unpin every engine of a `run` that nobody holds and that has no task left; how many they were."""
     if not PIN_ROOT.is_dir():
         return 0
     # One at a time, and not while somebody has made a directory that is not locked yet.
     with _locked(PIN_ROOT):
-        return sum(map(_sweep_if_idle, sorted(PIN_ROOT.glob(f"{RUN_PREFIX}*"))))
+        swept = sum(map(_sweep_if_idle, sorted(PIN_ROOT.glob(f"{RUN_PREFIX}*"))))
+        for name in states():
+            if not (PIN_ROOT / name).exists():
+                StateDirectory(name).remove()
+        drop_shared()
+        return swept
 
 
 def _sweep_if_idle(path: Path) -> bool:
@@ -77,17 +118,41 @@ def _sweep_if_idle(path: Path) -> bool:
         fd = _open(path)
         try:
             flock(fd, LOCK_EX | LOCK_NB)
-            heads = path / "maps" / HEADS.replace(".", "_")
-            if heads.exists() and _tasks(heads):
+            if tasks_of(path):
                 return False
             unpin(path)
+            StateDirectory(path.name).remove()
             return True
         finally:
             os.close(fd)
     return False
 
 
-def _tasks(heads: Path) -> int:
+def engines() -> list[str]:
+    """The names of all engines that are pinned."""
+    if not PIN_ROOT.is_dir():
+        return []
+    return sorted(path.name for path in PIN_ROOT.iterdir() if path != SHARED and not path.name.endswith(NEXT))
+
+
+def is_held(name: str) -> bool:
+    """Whether somebody looks after an engine. Raises OSError if there is none."""
+    with _locked(PIN_ROOT):
+        fd = _open(PIN_ROOT / name)
+        try:
+            flock(fd, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
+
+def tasks_of(path: Path) -> int:
+    """How many tasks are confined by the engine that is pinned there. Raises KernelError."""
+    heads = path / "maps" / pin_name(HEADS)
+    if not heads.exists():
+        return 0
     with Map(open_pin(heads), HEADS) as map_, map_.mmap() as mapped:
         tasks: int
         _, _, tasks = struct.unpack_from(WORKLOAD.format, mapped.view, 0)

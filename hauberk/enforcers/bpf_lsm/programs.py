@@ -17,17 +17,19 @@ _CHANGING: Final = frozenset(
         "path_unlink", "path_rmdir", "path_mkdir", "path_mknod", "path_symlink", "path_chmod", "path_chown",
         "path_truncate", "file_truncate",
         "inode_setattr", "inode_setxattr", "inode_removexattr", "inode_set_acl",
+        "unix_stream_connect", "unix_may_send",
     }
 )  # fmt: skip
-_MOVING: Final = frozenset({"path_link", "path_rename", "sb_mount", "move_mount"})
+_MOVING: Final = frozenset({"path_link", "path_rename"})
 
-OPTIONAL: Final = frozenset({"file_truncate", "inode_set_acl"})
+OPTIONAL: Final = frozenset({"file_truncate", "inode_set_acl", "file_ioctl_compat"})
 """Programs whose hook not every kernel has; what then comes to another hook instead is said at the
 program."""
 
 
 def needless(flags: TableFlag) -> frozenset[str]:
-    """The programs that a table with these flags does not need. Labels and execution always count."""
+    """The programs that a table with these flags does not need. Labels, execution and what protects the
+    engine itself always count."""
     found: frozenset[str] = frozenset()
     if not flags & (TableFlag.NETWORK | TableFlag.SEE_NETWORK):
         found |= _NETWORK
@@ -40,3 +42,9 @@ def needless(flags: TableFlag) -> frozenset[str]:
     if not flags & (TableFlag.FILE | TableFlag.PROCESS | TableFlag.SEE_PROCESS):
         found |= _MAPPING
     return found
+
+
+def needed(flags: TableFlag) -> frozenset[str]:
+    """The programs that a table with these flags needs."""
+    everything = _NETWORK | _CAPABILITIES | _MAPPING | _OPENING | _CHANGING | _MOVING
+    return everything - needless(flags)

@@ -8,15 +8,15 @@ cells of verdict words. The formats are described in `hauberk/bpf/abi.h` and `ha
 """
 
 import struct
-from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import or_
+from itertools import compress
 from typing import NamedTuple, TypeAlias
 
 from hauberk.automaton.pack import TableBuilder
 from hauberk.enforcers.bpf_lsm import abi
 from hauberk.enforcers.bpf_lsm.abi import TableFlag
+from hauberk.enforcers.bpf_lsm.sharing import content_key
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import NONE, Operation, Section, Verdict
 from hauberk.rules.sockets import socket_kind
@@ -55,6 +55,10 @@ class Table:
     """Arena offset of the table's head."""
     mounts: tuple[tuple[bytes, bytes], ...]
     flags: TableFlag
+    key: bytes
+    """Equal for tables of equal content (`sharing.content_key`), wherever they stand."""
+    classes: str = ""
+    """Stands for how it numbers classes of programs: equal where these are."""
 
 
 @dataclass(slots=True)
@@ -92,15 +96,12 @@ def _packed(words: Sequence[int]) -> bytes:
 
 
 class _Template(NamedTuple):
-    """The cell of any rule of one shape where it is alone, as numbers of `size` bytes: `fixed`, and `own` for
-    the places of the rule's number."""
+    """The cell of any rule of one shape where it is alone, as a number of `size` bytes: `fixed`, and at the
+    places of `own` the rule's number."""
 
     fixed: int
     own: int
     size: int
-
-    def of(self, rule: int) -> bytes:
-        return (self.fixed + rule * self.own).to_bytes(self.size, "little")
 
 
 class TableCompiler:
@@ -111,7 +112,6 @@ class TableCompiler:
         self._builder = TableBuilder(base)
         self._base = base
         self._cells = _Cells()
-        self._templates: dict[tuple[int, _Operations], _Template | None] = {}
         self._flags = TableFlag(0)
 
     def compile(self, mounts: Sequence[Mount], visible: Iterable[Section] = ()) -> Table:
@@ -120,7 +120,7 @@ class TableCompiler:
 
         Raises StateLimitError or ImageTooLargeError if the rules are too many.
         """
-        meaning = self._meaning
+        meaning, visible = self._meaning, frozenset(visible)
         file = self._decide_paths(
             meaning.lone_file_rules(), _FILE, lambda accept: (meaning.file_rules(accept), 0)
         )
@@ -155,7 +155,8 @@ class TableCompiler:
                 self._flags |= flag
         if meaning.own != NONE:
             self._flags |= TableFlag.OWN
-        return self._pack(file, exec_, network, capabilities, mounts)
+        key = content_key(meaning.ruleset, mounts, visible)
+        return self._pack(file, exec_, network, capabilities, mounts, key)
 
     def _decide_paths(
         self, lone: Sequence[int], operations: _Operations, what: Callable[[int], tuple[frozenset[int], int]]
@@ -167,23 +168,25 @@ class TableCompiler:
         rules that match at any other accept, and the class of programs there.
         """
         found: list[_Decision | int] = []
+        templates: dict[int, _Template | None] = {}
+        shapes, add = self._meaning.shapes, self._cells.add_packed
         for accept, rule in enumerate(lone):
-            template = self._template(rule, operations) if rule != NONE else None
+            template = None
+            if rule != NONE:
+                shape = shapes[rule]
+                if shape not in templates:
+                    templates[shape] = self._template(rule, operations)
+                template = templates[shape]
             if template is None:
                 found.append(self._decide(*what(accept), operations))
-            else:
-                found.append(self._cells.add_packed(template.of(rule)) if template.size else _SILENCE)
+                continue
+            fixed, own, size = template
+            found.append(add((fixed + rule * own).to_bytes(size, "little")) if size else _SILENCE)
         return found
 
     def _template(self, rule: int, operations: _Operations) -> _Template | None:
         """The template for rules of this one's shape, empty if they say nothing; None if that is no single
         cell."""
-        key = self._meaning.shape(rule), operations
-        if key not in self._templates:
-            self._templates[key] = self._make_template(rule, operations)
-        return self._templates[key]
-
-    def _make_template(self, rule: int, operations: _Operations) -> _Template | None:
         meaning, matching = self._meaning, frozenset({rule})
         classes, replaced = self._relevant(matching, operations)
         if classes or replaced or meaning.conditional(matching):
@@ -255,6 +258,7 @@ class TableCompiler:
         network: Sequence[_Decision],
         capabilities: Sequence[_Decision],
         mounts: Sequence[Mount],
+        key: bytes,
     ) -> Table:
         meaning, builder = self._meaning, self._builder
         cells = builder.add_block(bytes(self._cells.data) or bytes(8))
@@ -283,14 +287,13 @@ class TableCompiler:
         exec_rows = [leaf[each] if isinstance(each, int) else row(each) for each in exec_]
         network_rows = [row(decision) for decision in network]
         capability_rows = [row(decision) for decision in capabilities]
-        for accept in range(len(exec_rows)):
-            if meaning.blocks(accept):
+        if any(meaning.blocks):
+            self._flags |= TableFlag.BLOCKS
+            for accept in compress(range(len(exec_rows)), meaning.blocks):
                 exec_rows[accept] |= abi.ACCEPT_BLOCKED
-                self._flags |= TableFlag.BLOCKS
-        file_words = array("I", map(file_rows.__getitem__, meaning.file.tables.accept))
         below = meaning.blocks_below.translate(bytes((0, abi.ACCEPT_BELOW)) + bytes(254))
-        exec_words = array("I", map(or_, map(exec_rows.__getitem__, meaning.exec.tables.accept), below))
-        file_start = builder.add_automaton(meaning.file, file_words)
+        exec_words = meaning.exec.spread(exec_rows, below)
+        file_start = builder.add_automaton(meaning.file, meaning.file.spread(file_rows))
         # The move guard compares states: what is decided alike for programs may be told apart by a file rule.
         exec_start = builder.add_automaton(
             meaning.exec, exec_words, share=TableFlag.BLOCKS not in self._flags
@@ -308,21 +311,26 @@ class TableCompiler:
         image[offset - self._base : offset - self._base + len(head)] = head
         states = {b"": (file_start, exec_start)}
         for name in names:
-            states[name] = (self._walk(image, file_start, name), self._walk(image, exec_start, name))
+            states[name] = (
+                walk(image, self._base, file_start, name),
+                walk(image, self._base, exec_start, name),
+            )
         entries = _mount_entries(offset, mounts, states, prefixes)
-        return Table(self._base, bytes(image), offset, tuple(entries), self._flags)
+        return Table(self._base, bytes(image), offset, tuple(entries), self._flags, key, meaning.numbering)
 
-    def _walk(self, image: bytearray, state: int, path: bytes) -> int:
-        """The reference to the state after `path`, as the kernel would find it."""
-        for byte in path:
-            if state & 1:
-                break
-            at = state - self._base
-            owner, target = struct.unpack_from("<II", image, at + 8 * byte)
-            if owner != state:
-                target = struct.unpack_from("<II", image, at)[1]
-            state = target
-        return state
+
+def walk(image: bytes | bytearray, base: int, state: int, path: bytes) -> int:
+    """The reference to the state after `path` in a table's image that stands at `base`, as the kernel would
+    find it."""
+    for byte in path:
+        if state & 1:
+            break
+        at = state - base
+        owner, target = struct.unpack_from("<II", image, at + 8 * byte)
+        if owner != state:
+            target = struct.unpack_from("<II", image, at)[1]
+        state = target
+    return state
 
 
 def _kind_of_row(row: int) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import hauberk
-from hauberk.enforcers.bpf_lsm import engine
+from hauberk.enforcers.bpf_lsm import loading
 from hauberk.kernel.libbpf import BpfObject
 from tests.agreement.draw import Draw, Scene
 from tests.kernel.agreement.stage import Cast, Stage
@@ -29,8 +29,9 @@ SCENES = 4
 FAULTS = {
     "the_last_byte_of_a_short_name_is_skipped": (
         "lib/walk.h",
-        "			return state;\n		state = step(a, state, c);",
-        "			return state;\n		if (!SEEDED || name[j + 1])\n			state = step(a, state, c);",
+        "		if (!advance(a, state, word, n))",
+        "		bool last = n < 7 && word << (56 - 8 * n) >> 56 && !(word << (48 - 8 * n) >> 56);\n"
+        "		if (!(SEEDED && last) && !advance(a, state, word, n))",
     ),
     "the_milder_verdict_counts": (
         "lib/verdict.h",
@@ -44,18 +45,18 @@ FAULTS = {
     ),
     "the_replaced_program_is_forgotten": (
         "hooks/exec.h",
-        "	label->replaced = label->program;\n",
-        "	label->replaced = SEEDED ? 0 : label->program;\n",
+        "	label->replaced = label->generation == label->next_generation ? label->program : 0;\n",
+        "	label->replaced = !SEEDED && label->generation == label->next_generation ? label->program : 0;\n",
     ),
     "nobody_has_a_terminal": (
         "lib/verdict.h",
-        "return bpf_get_current_task_btf()->signal->tty != NULL;",
-        "return !SEEDED && bpf_get_current_task_btf()->signal->tty != NULL;",
+        "BPF_CORE_READ(task, signal, tty) != NULL",
+        "!SEEDED && BPF_CORE_READ(task, signal, tty) != NULL",
     ),
     "nobody_owns_anything": (
         "lib/verdict.h",
-        "return bpf_get_current_task_btf()->cred->fsuid.val == owner;",
-        "return !SEEDED && bpf_get_current_task_btf()->cred->fsuid.val == owner;",
+        "BPF_CORE_READ(task, cred, fsuid.val) == owner",
+        "!SEEDED && BPF_CORE_READ(task, cred, fsuid.val) == owner",
     ),
 }
 """File, what is replaced there, and by what."""
@@ -112,7 +113,7 @@ def arena_with(image: bytes, fault: int, patch: pytest.MonkeyPatch) -> Iterator[
     def open_(object_: bytes, *, rodata: dict[str, int], **rest: Any) -> BpfObject:
         return original(object_, rodata={**rodata, "seeded_fault": fault}, **rest)
 
-    patch.setattr(engine, "object_image", lambda: image)
+    patch.setattr(loading, "object_image", lambda: image)
     patch.setattr(BpfObject, "open", open_)
     with Arena(table_bytes=4 << 20) as arena:
         yield arena

@@ -4,6 +4,7 @@
  *
  *   act serve           each line of standard input is a script, which runs in a process of its own
  *   act script WORD...  one script
+ *   act status VERB...  one statement; exits with its status, 1 if it failed
  *   act true            nothing
  *
  * A script is statements with a lone `;` between them, a statement a verb and its words. Each statement prints its verb and
@@ -24,7 +25,7 @@ int held = -1;
 const char *self;
 
 static const struct verb *const all_verbs[] = {
-	file_verbs, mount_verbs, program_verbs, socket_verbs, uring_verbs, race_verbs,
+	file_verbs, mount_verbs, program_verbs, socket_verbs, uring_verbs, race_verbs, flood_verbs,
 };
 
 static void say(const char *format, ...)
@@ -207,5 +208,7 @@ int main(int argc, char **argv)
 		return serve();
 	if (argc > 1 && !strcmp(argv[1], "script"))
 		run(argv + 2);
+	if (argc > 2 && !strcmp(argv[1], "status"))
+		return verb_named(argv[2])(argv + 3) != 0;
 	return 0;
 }

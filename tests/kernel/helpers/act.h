@@ -26,7 +26,8 @@ struct verb {
 	act *run;
 };
 
-extern const struct verb file_verbs[], mount_verbs[], program_verbs[], socket_verbs[], uring_verbs[], race_verbs[];
+extern const struct verb file_verbs[], mount_verbs[], program_verbs[], socket_verbs[], uring_verbs[], race_verbs[],
+	flood_verbs[];
 
 /* The descriptor that statements hand on: `opath`, `hold`, `socket` and others set it, `readat`, `reopen` and others use it. */
 extern int held;

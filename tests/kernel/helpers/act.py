@@ -103,6 +103,8 @@ class Session:
     visible: Sequence[Section] = ()
     prepare: Callable[[], None] | None = None
     base_set: bool = True
+    confined: bool = True
+    """If not, it is no workload, and nothing is decided of what it does."""
     _waiting: bytes = field(default=b"", init=False)
 
     def __enter__(self) -> Self:
@@ -130,8 +132,9 @@ class Session:
         )
         self.meaning = Meaning(rules)
         self.workload = self.arena.new_workload()
-        self.arena.engine.apply(self.workload, self.meaning, self._command.pid, self.visible)
-        self.arena.engine.confine(self.workload, self._command.pidfd)
+        if self.confined:
+            self.arena.put_in_force(self.workload, self.meaning, self._command.pid, self.visible)
+            self.arena.engine.confine(self.workload, self._command.pidfd)
         self._command.start()
         self._records()
         return self
@@ -189,13 +192,12 @@ def unlabelled(act: Path, script: str) -> list[str]:
 @contextmanager
 def without(arena: Arena, program: str) -> Iterator[None]:
     """Detach one program of the engine for a while."""
-    links = arena.engine._links
+    pinned = arena.engine._pinned
     pin = arena.engine._lease.path / "links" / program
-    place = next(i for i, link in enumerate(links) if link.name == program)
     pin.unlink()
-    links[place].close()
+    pinned.links[program].close()
     try:
         yield
     finally:
-        links[place] = arena.engine._object.program(program).attach()
-        links[place].pin(pin)
+        pinned.links[program] = pinned.programs[program].reattach()
+        pinned.links[program].pin(pin)

@@ -123,25 +123,6 @@ static long verb_read_in_root(char **w)
 	return read_from(syscall(SYS_openat2, held, w[0], &how, sizeof(how)));
 }
 
-static struct {
-	struct file_handle head;
-	char room[MAX_HANDLE_SZ];
-} handle = { .head.handle_bytes = MAX_HANDLE_SZ };
-
-static long verb_handle(char **w)
-{
-	int mount;
-
-	return name_to_handle_at(AT_FDCWD, w[0], &handle.head, &mount, 0);
-}
-
-static long verb_read_handle(char **w)
-{
-	int mount = open(w[0], O_RDONLY | O_DIRECTORY);
-
-	return read_from(open_by_handle_at(mount, &handle.head, O_RDONLY));
-}
-
 /* Take a descriptor that a process outside the workload hands out. */
 static long verb_receive(char **w)
 {
@@ -290,8 +271,6 @@ const struct verb file_verbs[] = {
 	{ "link-held", verb_link_held },
 	{ "tmpfile", verb_tmpfile },
 	{ "read-in-root", verb_read_in_root },
-	{ "handle", verb_handle },
-	{ "read-handle", verb_read_handle },
 	{ "receive", verb_receive },
 	{ "unlink", verb_unlink },
 	{ "rmdir", verb_rmdir },

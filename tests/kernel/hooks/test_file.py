@@ -16,11 +16,14 @@ from tests.kernel.helpers.act import Session, policy, without
 from tests.kernel.hooks.check import expect_refusal, only_refused_by
 
 PLACES = ("/srv/hook-file", "/tmp/hook-file")
+LENGTHS = range(1, 42)
+"""Of names: those that lie in the dentry in whole and in part words, and those that lie elsewhere."""
 POLICY = policy(
     file={
         "matchPaths": [
             *({"path": f"{place}/kept"} for place in PLACES),
             *({"path": f"{place}/fixed", "readOnly": True} for place in PLACES),
+            *({"path": f"{place}/{'n' * length}"} for place in PLACES for length in LENGTHS),
         ]
     }
 )
@@ -60,6 +63,23 @@ def test_what_is_blocked_but_for_reading_can_be_read(session: Session, place: st
     assert session.do(f"read {path}").results == ["ok"]
     for verb in ("write", "readwrite", "append", "cut"):
         expect_refusal(session.do(f"{verb} {path}"), Call.OPEN, path)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_name_of_any_length_is_read_to_its_end_and_no_further(session: Session, place: str) -> None:
+    for length in LENGTHS:
+        Path(place, "n" * length).touch()
+    # What the kernel forgets here leaves other names behind the ends of those that come in its place.
+    for number in range(2000):
+        Path(place, f"{number:z>30}").touch()
+    for number in range(2000):
+        Path(place, f"{number:z>30}").unlink()
+    Path("/proc/sys/vm/drop_caches").write_text("2")
+    for length in LENGTHS:
+        path = f"{place}/{'n' * length}"
+        expect_refusal(session.do(f"read {path}"), Call.OPEN, path)
+    Path(place, "n" * LENGTHS.stop).write_text("content")
+    assert session.do(f"read {place}/{'n' * LENGTHS.stop}").results == ["ok"]
 
 
 def test_looking_is_no_access(session: Session) -> None:

@@ -17,8 +17,9 @@ POLICY = policy(file={"matchPaths": [{"path": f"{PLACE}/layer/kept"}]})
 
 @pytest.fixture(scope="module", autouse=True)
 def _places() -> None:
-    for name in ("layer", "merged"):
+    for name in ("layer", "merged", "other"):
         Path(PLACE, name).mkdir(parents=True)
+    Path(PLACE, "other/free").write_text("content")
     Path(PLACE, "layer/kept").write_text("content")
 
 
@@ -29,16 +30,24 @@ def session(arena: Arena, act: Path) -> Iterator[Session]:
 
 
 @pytest.mark.parametrize(
-    ("program", "script"),
+    "script",
     [
-        ("sb_mount", f"unshare mount ; overlay {PLACE}/layer {PLACE}/merged"),
-        ("move_mount", f"unshare mount ; fsmount-overlay {PLACE}/layer ; move-held {PLACE}/merged"),
+        f"unshare mount ; overlay {PLACE}/layer {PLACE}/merged",
+        f"unshare mount ; overlay {PLACE} {PLACE}/merged",
+        f"fsmount-overlay {PLACE}/layer",
     ],
 )
-def test_mounting_an_overlay_is_refused_by_its_hook_alone(
-    session: Session, program: str, script: str
-) -> None:
-    only_refused_by(session, program, script, Call.MOUNT, because="ProtectedPath")
+def test_an_overlay_of_what_a_block_names_is_refused_by_its_hook_alone(session: Session, script: str) -> None:
+    only_refused_by(session, "sb_set_mnt_opts", script, Call.MOUNT, because="ProtectedPath")
+
+
+def test_an_overlay_of_anything_else_can_be_mounted(session: Session) -> None:
+    done = session.do(
+        f"unshare mount ; overlay {PLACE}/other {PLACE}/merged ; read {PLACE}/merged/free ; "
+        f"fsmount-overlay {PLACE}/other ; move-held {PLACE}/merged ; read {PLACE}/merged/free"
+    )
+    assert set(done.results) == {"ok"}
+    assert done.records == ()
 
 
 def test_other_mounts_are_not_hindered(session: Session) -> None:

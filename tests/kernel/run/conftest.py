@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.run.hauberk import kernel_ids, pinned, until
+from tests.kernel.run.hauberk import end_started, kernel_ids, pinned, until
 
 
 @pytest.fixture(autouse=True)
@@ -14,6 +14,7 @@ def _nothing_is_left() -> Iterator[None]:
     before = kernel_ids()
     assert pinned() == []
     yield
+    end_started()
     assert pinned() == []
     # The kernel frees on its own time; what others made meanwhile would be a defect of the tests.
     until(lambda: all(kernel_ids()[kind] <= before[kind] for kind in before), "the kernel without leftovers")

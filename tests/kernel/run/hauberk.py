@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ HAUBERK = str(Path(sys.executable).with_name("hauberk"))
 
 _SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 _NEXT_ID = {"programs": 11, "maps": 12, "links": 31}
+_started: list[subprocess.Popen[str]] = []
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -65,8 +66,22 @@ def start(
         *("--alerts", alerts or str(directory / "alerts.jsonl"), "--status", str(directory / "status.json")),
         *(*options, "--", *command),
     ]
+    return start_process(directory, argv)
+
+
+def start_process(directory: Path, argv: Sequence[str]) -> Run:
+    """Start a command of Hauberk that looks after runs, with its files in `directory`."""
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    _started.append(process)
     return Run(process, directory)
+
+
+def end_started() -> None:
+    """Kill what a test has started and not seen end."""
+    for process in _started:
+        with process:
+            process.kill()
+    _started.clear()
 
 
 def until(condition: Callable[[], object], what: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.abi import TableFlag
-from hauberk.enforcers.bpf_lsm.engine import FIRST_TABLE
 from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT, Lease
+from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE
 from hauberk.enforcers.bpf_lsm.programs import needless
 from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.enforcers.protocol import EnforcerError

@@ -4,11 +4,17 @@
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from hauberk.enforcers.bpf_lsm.lease import sweep
-from tests.kernel.run.hauberk import HAUBERK, block, pinned, start, until
+from tests.kernel.run.hauberk import HAUBERK, Run, block, pinned, start, until
 
 MAX_RESIDENT_KIB = 60 * 1024
+
+
+def told(alerts: list[dict[str, Any]]) -> int:
+    """How many accesses alerts stand for."""
+    return sum(alert["Hauberk"].get("Count", 1) for alert in alerts)
 
 
 def test_a_refusal_is_told_in_the_alerts_in_the_status_and_in_the_end(tmp_path: Path, secret: Path) -> None:
@@ -19,6 +25,7 @@ def test_a_refusal_is_told_in_the_alerts_in_the_status_and_in_the_end(tmp_path: 
     assert run.stderr.count(f"cat: {secret}: Permission denied\n") == 2
     assert f"refused 2 x File, by secrets spec.file.matchPaths[0]; last: {secret}" in run.stderr
     assert [alert["Resource"] for alert in run.alerts] == [str(secret)] * 2
+    assert [alert["Hauberk"].get("Count", 1) for alert in run.alerts] == [1, 1]
     assert run.report["enforced"] is True
     assert run.report["policies"] == [
         {
@@ -43,20 +50,21 @@ def test_descendants_stay_confined_after_hauberk_and_the_last_one_frees_the_tabl
     tmp_path: Path, secret: Path
 ) -> None:
     go, out = tmp_path / "go", tmp_path / "out"
-    later = f"while [ ! -e {go} ]; do sleep 0.1; done; cat {secret}; echo $?"
-    script = f"({later}) >{out} 2>&1 </dev/null & exit 4"
+    later = f"while [ ! -e {go} ]; do sleep 0.1; done; cat {secret}; echo $?; cat {secret}; cat {secret}"
+    script = f"cat {secret}; cat {secret}; ({later}) >{out} 2>&1 </dev/null & exit 4"
     run = start(tmp_path, block(str(secret)), "sh", "-c", script).finish()
     assert run.status == 4
     assert "go on in the background" in run.stderr
     assert run.report["ended"]["tasks_left"] >= 1
     assert len(pinned()) == 1
-    assert run.alerts == []
+    assert run.report["ended"]["refused"] == told(run.alerts) == 2
     go.touch()
     until(lambda: not pinned(), "the end of the tables")
-    assert out.read_text() == f"cat: {secret}: Permission denied\n1\n"
+    denied = f"cat: {secret}: Permission denied\n"
+    assert out.read_text() == f"{denied}1\n{denied * 2}"
     until(lambda: run.report["ended"]["tasks_left"] == 0, "the last status")
-    assert run.report["ended"]["refused"] == 1
-    assert [alert["Resource"] for alert in run.alerts] == [str(secret)]
+    assert run.report["ended"]["refused"] == told(run.alerts) == 5
+    assert {alert["Resource"] for alert in run.alerts} == {str(secret)}
 
 
 def test_killed_hauberk_leaves_its_command_confined_and_the_next_run_sweeps(
@@ -91,17 +99,39 @@ def test_killed_hauberk_leaves_its_command_confined_and_the_next_run_sweeps(
     assert pinned() == []
 
 
+def while_stopped(directory: Path, policy: str, script: str) -> Run:
+    """A run whose Hauberk is stopped while its command does `script`. From outside: the command may not."""
+    begun, stopped, done, over = (directory / name for name in ("begun", "stopped", "done", "over"))
+
+    def wait(step: Path) -> str:
+        return f"while [ ! -e {step} ]; do sleep 0.1; done"
+
+    steps = f"touch {begun}; {wait(stopped)}\n{script}\ntouch {done}; {wait(over)}"
+    run = start(directory, policy, "bash", "-c", steps)
+    run.until(begun.exists, "the command's beginning")
+    run.process.send_signal(signal.SIGSTOP)
+    stopped.touch()
+    try:
+        until(done.exists, "the end of what it does")
+    finally:
+        run.process.send_signal(signal.SIGCONT)
+        over.touch()
+    run.finish()
+    assert (run.status, run.stdout) == (0, "")
+    return run
+
+
 def test_a_full_ring_loses_reports_but_no_refusal_and_says_how_many(tmp_path: Path, secret: Path) -> None:
     tries = 6000
+    kept = tmp_path / "kept"
+    kept.mkdir()
     script = f"""
-        kill -STOP $PPID
-        read_it() {{ while [ $n -lt {tries} ]; do n=$((n+1)); : < {secret} && echo READ; done; }}
-        n=0; read_it 2>/dev/null
-        kill -CONT $PPID
+        make_them() {{ while [ $n -lt {tries} ]; do n=$((n+1)); : > {kept}/$n && echo MADE; done; }}
+        n=0; make_them 2>/dev/null
     """
+    policy = block(str(secret)).replace("action:", f"  matchDirectories: [{{dir: {kept}/}}]\n  action:")
     # A failed redirection ends dash's command only in bash's way of `:`.
-    run = start(tmp_path, block(str(secret)), "bash", "-c", script).finish()
-    assert (run.status, run.stdout) == (0, "")
+    run = while_stopped(tmp_path, policy, script)
     ended = run.report["ended"]
     assert ended["lost"]["violations"] > 0
     assert ended["lost"]["violations"] == ended["counters"]["lost_violations"]
@@ -109,6 +139,26 @@ def test_a_full_ring_loses_reports_but_no_refusal_and_says_how_many(tmp_path: Pa
     assert len(run.alerts) == ended["refused"] > 0
     lost = ended["lost"]["violations"]
     assert f"LOST: {lost} alerts, for which the kernel's ring had no room" in run.stderr
+
+
+def test_repeats_while_nobody_reads_are_all_counted(tmp_path: Path, secret: Path) -> None:
+    tries = 6000
+    script = f"""
+        read_it() {{ while [ $n -lt {tries} ]; do n=$((n+1)); : < {secret} && echo READ; done; }}
+        n=0; read_it 2>/dev/null
+    """
+    run = while_stopped(tmp_path, block(str(secret)), script)
+    ended = run.report["ended"]
+    assert not any(ended["lost"].values())
+    assert ended["refused"] == tries
+    assert told(run.alerts) == tries
+    first, second, *others = (alert["Hauberk"] for alert in run.alerts)
+    assert "Count" not in first
+    assert second["Count"] > 1
+    assert second["FirstTime"] < second["LastTime"]
+    # those of a second window, if the first was closed while the command ran
+    assert len(others) <= 2
+    assert f"refused {tries} x File, by secrets spec.file.matchPaths[0]; last: {secret}" in run.stderr
 
 
 def test_a_full_disk_costs_alerts_but_neither_the_command_nor_its_status(

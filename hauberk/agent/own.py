@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every workload is kept from for the enforcement's sake, under the names by which it sees it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import hauberk
+from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
+from hauberk.rules.guard import Guarded, Reach
+from hauberk.workloads.homes import names_in, names_on
+from hauberk.workloads.mounts import listed_mounts
+
+STATE_DIRECTORIES: Final = ("/var/lib/hauberk", "/run/hauberk")
+CONFIG_DIRECTORY: Final = "/etc/hauberk"
+
+_KERNEL: Final = (
+    (b"proc", b"/proc", b"/sys/kernel/core_pattern"),
+    (b"proc", b"/proc", b"/sys/kernel/modprobe"),
+    (b"proc", b"/proc", b"/sys/kernel/hotplug"),
+    (b"proc", b"/proc", b"/sys/kernel/poweroff_cmd"),
+    (b"proc", b"/proc", b"/sysrq-trigger"),
+    (b"sysfs", b"/sys", b"/kernel/uevent_helper"),
+    (b"binfmt_misc", b"/proc/sys/fs/binfmt_misc", b"/register"),
+)
+"""Files by which root makes the kernel run a program outside of any workload, or end processes: file system,
+its usual place, path inside."""
+
+
+def guarded_for(pid: int, keeper: int, files: Iterable[str]) -> list[Guarded]:
+    """What a workload that sees what process `pid` does must leave alone.
+
+    `keeper` is the process that looks after the engine, `files` those that it writes. Raises MountsError.
+    """
+    host, workload = listed_mounts(os.getpid()), listed_mounts(pid)
+
+    def seen(path: str) -> list[bytes]:
+        name = os.fsencode(os.path.realpath(path))
+        # By its place here as well: from another mount namespace it is found under that (workloads/homes.py).
+        return sorted({name, *names_in(name, host, workload)})
+
+    def directories() -> Iterator[tuple[str, str, bool]]:
+        yield "Hauberk's pins", str(PIN_ROOT), False
+        for directory in STATE_DIRECTORIES:
+            yield "Hauberk's state", directory, False
+        yield "Hauberk's configuration", CONFIG_DIRECTORY, True
+        yield "Hauberk's program", str(Path(hauberk.__file__).parent), True
+
+    guarded = [
+        Guarded(purpose, name, Reach.TREE, readable)
+        for purpose, directory, readable in directories()
+        for name in seen(directory)
+    ]
+    guarded += [
+        Guarded("a file that Hauberk writes", name)
+        for file in files
+        if os.path.isfile(file)
+        for name in seen(file)
+    ]
+    for type_, place, inner in (*_KERNEL, (b"proc", b"/proc", b"/%d/oom_score_adj" % keeper)):
+        names = {place + inner, *names_on(type_, inner, workload)}
+        guarded += [Guarded("the kernel's helpers", name) for name in sorted(names)]
+    return [*guarded, Guarded("the kernel's helpers", b"/sys/fs/cgroup/{**/,}release_agent", Reach.PATTERN)]

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a confined task may not do whatever its policies say: each refused by one program, and possible without
+it.
+
+`sb_umount` is left to the attack that unmounts the pins (tests/attacks/engine/unmount-pins.sh): here it would
+succeed.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hauberk.events.record import Call
+from hauberk.kernel.libbpf import run_task_iter
+from hauberk.rules.model import SELF_PROTECTION
+from tests.kernel.arena import Arena
+from tests.kernel.helpers.act import Session, policy, without
+from tests.kernel.hooks.check import only_refused_by
+
+ACT = Path("/srv/guard-act.py")
+# Exits with 0 if it was not refused; what the kernel says of the worthless module is no refusal.
+ACTS = f"""\
+import ctypes, errno, os, resource, signal, sys
+
+what, whom = sys.argv[1], int(sys.argv[2])
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(number, *arguments):
+    if libc.syscall(number, *arguments) < 0 and ctypes.get_errno() != errno.ENOEXEC:
+        raise OSError(ctypes.get_errno(), what)
+
+
+def open_by_id(command):
+    call({{"x86_64": 321, "aarch64": 280}}[os.uname().machine], command, (ctypes.c_uint32 * 4)(whom), 16)
+
+
+def load(finit):
+    machine = os.uname().machine
+    if finit:
+        call({{"x86_64": 313, "aarch64": 273}}[machine], os.open({str(ACT)!r}, os.O_RDONLY), b"", 0)
+    else:
+        call({{"x86_64": 175, "aarch64": 105}}[machine], b"no module".ljust(4096), 4096, b"")
+
+
+acts = {{
+    "kill": lambda: os.kill(whom, signal.SIGCONT),
+    "trace": lambda: os.open(f"/proc/{{whom}}/mem", os.O_RDONLY),
+    "limit": lambda: resource.prlimit(whom, resource.RLIMIT_CORE, (0, 0)),
+    "schedule": lambda: os.sched_setaffinity(whom, os.sched_getaffinity(0)),
+    "nice": lambda: os.setpriority(os.PRIO_PROCESS, whom, 1),
+    "map": lambda: open_by_id(14),
+    "program": lambda: open_by_id(13),
+    "kernel-core": lambda: os.open("/proc/kcore", os.O_RDONLY),
+    "module-file": lambda: load(True),
+    "module": lambda: load(False),
+}}
+try:
+    acts[what]()
+except PermissionError:
+    sys.exit(1)
+"""
+REFUSED = "status 1"
+
+
+@pytest.fixture(scope="module")
+def session(arena: Arena, act: Path) -> Iterator[Session]:
+    ACT.write_text(ACTS)
+    with Session(arena, act, policy(file={"matchPaths": [{"path": "/srv/nothing"}]})) as session:
+        yield session
+
+
+@pytest.fixture
+def keeper(arena: Arena) -> Iterator[int]:
+    """A process that is protected as one that looks after an engine is."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        pidfd = os.pidfd_open(process.pid)
+        run_task_iter(arena.engine._pinned.programs["keep_tasks"], pidfd)
+        os.close(pidfd)
+        yield process.pid
+        process.kill()
+
+
+def script(what: str, whom: int) -> str:
+    return f"run /srv/guard-out {sys.executable} {ACT} {what} {whom}"
+
+
+@pytest.mark.parametrize(
+    ("program", "what", "call"),
+    [
+        ("task_kill", "kill", Call.KILL),
+        ("ptrace_access_check", "trace", Call.PTRACE),
+        ("task_setrlimit", "limit", Call.KILL),
+        ("task_setscheduler", "schedule", Call.KILL),
+        ("task_setnice", "nice", Call.KILL),
+    ],
+)
+def test_a_keeper_is_left_alone(session: Session, keeper: int, program: str, what: str, call: Call) -> None:
+    only_refused_by(session, program, script(what, keeper), call, because=SELF_PROTECTION, error=REFUSED)
+
+
+def test_a_map_and_a_program_of_an_engine_cannot_be_opened(session: Session) -> None:
+    pinned = session.arena.engine._pinned
+    for program, what, whom in (
+        ("bpf_map_fd", "map", pinned.maps["arena"].id),
+        ("bpf_prog_fd", "program", pinned.programs["file_open"].id),
+    ):
+        only_refused_by(
+            session, program, script(what, whom), Call.BPF, because=SELF_PROTECTION, error=REFUSED
+        )
+
+
+def test_the_kernel_s_memory_is_not_read(session: Session) -> None:
+    act = script("kernel-core", 0)
+    only_refused_by(session, "locked_down", act, Call.KERNEL, because=SELF_PROTECTION, error=REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("program", "what"), [("kernel_read_file", "module-file"), ("kernel_load_data", "module")]
+)
+def test_no_module_is_loaded(session: Session, program: str, what: str) -> None:
+    with without(session.arena, "locked_down"):  # which refuses those without a signature, as this one
+        only_refused_by(
+            session, program, script(what, 0), Call.KERNEL, because=SELF_PROTECTION, error=REFUSED
+        )
+
+
+def test_a_descriptor_does_not_signal_a_keeper(session: Session, keeper: int) -> None:
+    """Nobody is told that the kernel did not send it, so only the record shows it."""
+    ACT.with_name("guard-signal.py").write_text(
+        "import fcntl, os, signal, sys\n"
+        "out, into = os.pipe()\n"
+        "fcntl.fcntl(out, fcntl.F_SETOWN, int(sys.argv[1]))\n"
+        "fcntl.fcntl(out, fcntl.F_SETSIG, signal.SIGCONT)\n"
+        "fcntl.fcntl(out, fcntl.F_SETFL, os.O_ASYNC)\n"
+        "os.write(into, b'x')\n"
+    )
+    signals = f"run /srv/guard-out {sys.executable} {ACT.with_name('guard-signal.py')} {keeper}"
+    done = session.do(signals)
+    assert done.results == ["ok"]
+    told = {(record.call, done.because(record)) for record in done.refusals}
+    assert told == {(Call.KILL, SELF_PROTECTION)}
+    with without(session.arena, "file_send_sigiotask"):
+        done = session.do(signals)
+    assert done.results == ["ok"]
+    assert not done.refusals
