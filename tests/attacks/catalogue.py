@@ -16,8 +16,8 @@ line `---` a few lines of YAML:
     alerted   an object that has to be among those of the alerts
     early     what was done before the policy came into force, in sh
     before    what somebody outside does once before it, under the policy, in sh
-    outside   what somebody outside does meanwhile, in sh; a process whose id it hands out must not exec after that: one in
-              the middle of it has no stack yet
+    outside   what somebody outside does meanwhile, in sh; a process whose id it hands out must not exec after
+              that: one in the middle of it has no stack yet
     replaced  `true` if its policy is put in force anew all the while
     may_lack  what the kernel may lack; only then may it end with status 77, and with a line that says so
     unshared  `true` if it must not be let loose on this machine's mounts: free, it is run in its own

@@ -220,7 +220,10 @@ _json = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**64 - 1)
-    | st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs"))),
+    # Single letters that are truth values for the API server, and that PyYAML writes without quotes.
+    | st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs"))).filter(
+        lambda text: text not in ("y", "Y", "n", "N")
+    ),
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text("abcdef", min_size=1), inner, max_size=4)
     ),
