@@ -22,10 +22,9 @@ from hauberk.agent.prepare import look_for_links
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
 from hauberk.enforcers.bpf_lsm.memory import memory_of
-from hauberk.enforcers.bpf_lsm.names import with_homes
+from hauberk.enforcers.bpf_lsm.names import compile_table
 from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE
 from hauberk.enforcers.bpf_lsm.programs import needless
-from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.kernel.namespaces import enter_root
 from hauberk.kernel.signals import SignalReader
 from hauberk.policy.load import load, load_text
@@ -58,8 +57,7 @@ def compiled(file: str, pid: int) -> tuple[Prepared, dict[str, float], int]:
     del policies
     normalised = time.monotonic()
     meaning = Meaning(rules)
-    table = TableCompiler(meaning, FIRST_TABLE).compile(mounts_of(pid))
-    table = with_homes(table, meaning, homes_of(pid))
+    table = compile_table(meaning, FIRST_TABLE, mounts_of(pid), homes_of(pid))
     links, _ = look_for_links(rules.rules, root)
     phases = {
         "read policies": read - begin,

@@ -16,9 +16,8 @@ from hauberk.agent.watch import WORKLOAD
 from hauberk.automaton.errors import AutomatonError
 from hauberk.automaton.patterns import Pattern
 from hauberk.enforcers.bpf_lsm.engine import Engine
-from hauberk.enforcers.bpf_lsm.names import with_homes
+from hauberk.enforcers.bpf_lsm.names import compile_table
 from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE
-from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.enforcers.protocol import PolicyStatus, State
 from hauberk.policy.degraded import degradations
 from hauberk.policy.load import load
@@ -64,8 +63,7 @@ def prepare(request: Request, pid: int, obstacle: str) -> Prepared:
         if obstacle:
             return Prepared(outlook)
         meaning = Meaning(rules)
-        table = TableCompiler(meaning, FIRST_TABLE).compile(mounts, request.visible)
-        table = with_homes(table, meaning, homes)
+        table = compile_table(meaning, FIRST_TABLE, mounts, homes, request.visible)
     except AutomatonError as error:
         raise SessionError(f"the rules are too costly: {error.message}", error.remedy) from error
     finally:
@@ -94,9 +92,7 @@ def prepare_change(request: Request, about: About, engine: Engine) -> Prepared:
         meaning = Meaning(rules)
         table = engine.compile(
             WORKLOAD,
-            lambda base: with_homes(
-                TableCompiler(meaning, base).compile(about.mounts, request.visible), meaning, about.homes
-            ),
+            lambda base: compile_table(meaning, base, about.mounts, about.homes, request.visible),
         )
     except AutomatonError as error:
         raise SessionError(f"the rules are too costly: {error.message}", error.remedy) from error

@@ -12,6 +12,7 @@ from hauberk.agent.adoption import Adoption, find
 from hauberk.agent.plan import Ended
 from hauberk.agent.status import ended_data, outlook_data, write_status
 from hauberk.cli.ending import die_by
+from hauberk.cli.options import alerts_option, status_option
 from hauberk.cli.run import describe_end, describe_outlook, tell
 from hauberk.errors import HauberkError
 from hauberk.kernel.signals import Interruption, SignalReader
@@ -28,19 +29,8 @@ LEAVING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal
     metavar="FILE|DIR|-",
     help="Policies in place of those in force: files, directories, or standard input. Again for more.",
 )
-@click.option(
-    "--alerts",
-    type=click.Path(),
-    metavar="FILE|-",
-    help="Append alerts there, a JSON object a line; - is standard output.",
-)
-@click.option(
-    "--status",
-    "status_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write there how each policy stands, and in the end what was refused and lost, as a JSON object.",
-)
+@alerts_option
+@status_option
 @click.option("--upgrade", is_flag=True, help="Replace the programs in the kernel by this version's.")
 @click.option("--allow-unenforced", is_flag=True, help="Change policies although not all can be enforced.")
 @click.option("--allow-unselected", is_flag=True, help="Change policies although none selects the workload.")

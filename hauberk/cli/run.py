@@ -16,6 +16,7 @@ from hauberk.agent.plan import Ended, Kept, Outlook, Request, UnenforcedError
 from hauberk.agent.session import PASSED_ON, Session
 from hauberk.agent.status import ended_data, outlook_data, write_status
 from hauberk.cli.ending import die_by, say
+from hauberk.cli.options import alerts_option, status_option
 from hauberk.enforcers.bpf_lsm.engine import MAX_TASKS
 from hauberk.events.pipeline import Losses
 from hauberk.kernel.signals import SignalReader
@@ -89,19 +90,8 @@ def _visibility(ctx: click.Context, param: click.Parameter, value: str) -> tuple
     callback=_visibility,
     help="Report permitted accesses too: process, file, network, capabilities.",
 )
-@click.option(
-    "--alerts",
-    type=click.Path(),
-    metavar="FILE|-",
-    help="Append alerts there, a JSON object a line; - is standard output.",
-)
-@click.option(
-    "--status",
-    "status_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write there how each policy stands, and in the end what was refused and lost, as a JSON object.",
-)
+@alerts_option
+@status_option
 @click.option(
     "--root",
     default=None,

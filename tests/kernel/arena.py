@@ -19,8 +19,7 @@ from hauberk.agent.prepare import look_for_links
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.abi import MAX_WORKLOADS
 from hauberk.enforcers.bpf_lsm.engine import VIOLATION_RING
-from hauberk.enforcers.bpf_lsm.names import with_homes
-from hauberk.enforcers.bpf_lsm.tables import TableCompiler
+from hauberk.enforcers.bpf_lsm.names import compile_table
 from hauberk.events.clock import Clock
 from hauberk.events.identity import WorkloadIdentity
 from hauberk.events.record import Call, Record, RecordError, decode_each
@@ -97,10 +96,7 @@ class Arena:
             self.engine.apply(workload, meaning, pid, visible)
             return
         mounts, homes = mounts_of(pid), homes_of(pid)
-        table = self.engine.compile(
-            workload,
-            lambda at: with_homes(TableCompiler(meaning, at).compile(mounts, visible), meaning, homes),
-        )
+        table = self.engine.compile(workload, lambda at: compile_table(meaning, at, mounts, homes, visible))
         self.engine.note_links(table, root, names)
         self.engine.install(workload, table, meaning.rules)
 

@@ -14,14 +14,14 @@ from hauberk.automaton.errors import AutomatonError
 from hauberk.enforcers.bpf_lsm import abi, guard
 from hauberk.enforcers.bpf_lsm.lease import Lease, drop_shared
 from hauberk.enforcers.bpf_lsm.loading import adopt, load_beside, load_programs
-from hauberk.enforcers.bpf_lsm.names import note_links, with_homes
+from hauberk.enforcers.bpf_lsm.names import compile_table, note_links
 from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE, Tables
 from hauberk.enforcers.bpf_lsm.programs import OPTIONAL, needed
 from hauberk.enforcers.bpf_lsm.reconcile import reconcile
 from hauberk.enforcers.bpf_lsm.repeats import Repeats
 from hauberk.enforcers.bpf_lsm.sharing import content_key, key_with_homes
 from hauberk.enforcers.bpf_lsm.state import EngineState, InForce, PlacedTable, StateDirectory
-from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
+from hauberk.enforcers.bpf_lsm.tables import Table
 from hauberk.enforcers.protocol import Enforcer, EnforcerError
 from hauberk.events.identity import RuleIdentity
 from hauberk.events.record import Record, decode_each
@@ -164,10 +164,7 @@ class Engine(Enforcer):
             if placed is not None:
                 self._put_in_force(workload, placed, meaning.rules)
                 return []
-            table = self.compile(
-                workload,
-                lambda at: with_homes(TableCompiler(meaning, at).compile(mounts, visible), meaning, homes),
-            )
+            table = self.compile(workload, lambda at: compile_table(meaning, at, mounts, homes, visible))
         except (AutomatonError, MountsError) as error:
             raise EnforcerError(error.message, error.remedy) from error
         self.require(needed(table.flags))

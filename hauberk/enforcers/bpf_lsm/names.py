@@ -4,26 +4,38 @@ names of files with several links."""
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Final
 
 from hauberk.enforcers.bpf_lsm import abi
 from hauberk.enforcers.bpf_lsm.sharing import key_with_homes
-from hauberk.enforcers.bpf_lsm.tables import Table, walk
+from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler, walk
 from hauberk.kernel.libbpf import Program, run_task_iter
 from hauberk.kernel.maps import Map
 from hauberk.rules.meaning import Meaning
+from hauberk.rules.model import Section
 from hauberk.workloads.homes import Home
+from hauberk.workloads.mounts import Mount
 
 _KEY_PARTS: Final = struct.Struct("=IQI")
 _BATCH: Final = 256
 """Files that are open at one time."""
 
 
-def with_homes(table: Table, meaning: Meaning, homes: Sequence[Home]) -> Table:
-    """The table, with those homes below which a Block names something."""
+def compile_table(
+    meaning: Meaning,
+    base: int,
+    mounts: Sequence[Mount],
+    homes: Sequence[Home],
+    visible: Iterable[Section] = (),
+) -> Table:
+    """The table for a workload that sees `mounts`, with those homes below which a Block names something.
+
+    Raises StateLimitError or ImageTooLargeError if the rules are too many.
+    """
+    table = TableCompiler(meaning, base).compile(mounts, visible)
     entries = []
     for home in homes:
         reached = meaning.exec.run(home.path)
