@@ -9,23 +9,18 @@ the threat model that says why.
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.attacks.building import build
-from tests.attacks.catalogue import PLACES, Attack, attacks
-from tests.attacks.pending import PENDING
+from tests.attacks.catalogue import Attack, attacks
 from tests.kernel.arena import Arena
+from tests.kernel.attacks.judging import cases, judge
 from tests.kernel.attacks.stage import Attempt, Ground, Port
 
 pytestmark = pytest.mark.preempt
 
 CATALOGUE = [attack for attack in attacks() if not attack.on_engine]
-
-
-class Walked(AssertionError):
-    """An attack that the engine did not stop, or not for the reason that it should."""
 
 
 class Field:
@@ -56,31 +51,8 @@ def field(arena: Arena, act: Path) -> Iterator[Field]:
         yield Field(arena, act, ending)
 
 
-def cases() -> Iterator[Any]:
-    for place in PLACES:
-        for attack in CATALOGUE:
-            if place in attack.places:
-                reason = PENDING.get(attack.name)
-                marks = [pytest.mark.xfail(raises=Walked, reason=reason, strict=True)] if reason else []
-                yield pytest.param(attack, place, id=f"{attack.name}-{place}", marks=marks)
-
-
-@pytest.mark.parametrize(("attack", "place"), list(cases()))
+@pytest.mark.parametrize(("attack", "place"), list(cases(CATALOGUE)))
 def test_an_attack_succeeds_without_rules_and_is_refused_and_alerted_under_them(
     field: Field, attack: Attack, place: str
 ) -> None:
-    free = field.attempt(attack, place, free=True)
-    if free.status == "status 77" and attack.may_lack:
-        pytest.skip(f"{attack.may_lack}: {free.output.strip()}")
-    assert free.won, f"does not work without rules: {free}"
-    bound = field.attempt(attack, place, free=False)
-    if attack.beyond:
-        assert bound.won, f"refused, though docs/threat-model.md says that it succeeds: {bound}"
-        return
-    if bound.won:
-        raise Walked(f"succeeds under its rule: {bound}")
-    refused = {alert.PolicyName for alert in bound.alerts if alert.Result == "Permission denied"}
-    if attack.alerted and not any(alert.Resource.endswith("/secret") for alert in bound.alerts):
-        raise Walked("no alert tells of the secret")
-    if not refused or not refused <= attack.reasons:
-        raise Walked(f"not refused by {', '.join(attack.reasons)}: {bound}")
+    judge(field, attack, place)

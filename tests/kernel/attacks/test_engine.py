@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,10 +24,9 @@ from hauberk.enforcers.bpf_lsm.programs import needless
 from hauberk.events.alert import Alert, parse_event
 from hauberk.workloads.command import Command
 from tests.attacks.building import build
-from tests.attacks.catalogue import PLACES, Attack, attacks
-from tests.attacks.pending import PENDING
+from tests.attacks.catalogue import Attack, attacks
+from tests.kernel.attacks.judging import cases, judge
 from tests.kernel.attacks.stage import PATH, Attempt, own_root, root_file_system
-from tests.kernel.attacks.test_attacks import Walked
 from tests.kernel.run.hauberk import HAUBERK, block, until
 
 pytestmark = pytest.mark.preempt
@@ -180,33 +178,9 @@ def field(act: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field
     until(swept, "the end of killed runs")
 
 
-def cases() -> Iterator[Any]:
-    for place in PLACES:
-        for attack in CATALOGUE:
-            if place in attack.places:
-                reason = PENDING.get(attack.name)
-                # what would succeed on the whole machine is not let loose
-                expected = pytest.mark.xfail(
-                    raises=Walked, reason=reason, strict=True, run=not attack.unshared
-                )
-                marks = [expected] if reason else []
-                yield pytest.param(attack, place, id=f"{attack.name}-{place}", marks=marks)
-
-
-@pytest.mark.parametrize(("attack", "place"), list(cases()))
+# What would succeed on the whole machine is not let loose.
+@pytest.mark.parametrize(("attack", "place"), list(cases(CATALOGUE, lambda attack: not attack.unshared)))
 def test_an_attack_on_hauberk_works_on_other_processes_and_not_from_under_a_policy(
     field: Field, attack: Attack, place: str
 ) -> None:
-    free = field.attempt(attack, place, free=True)
-    if free.status == "status 77" and attack.may_lack:
-        pytest.skip(f"{attack.may_lack}: {free.output.strip()}")
-    assert free.won, f"does not work on others: {free}"
-    bound = field.attempt(attack, place, free=False)
-    if attack.beyond:
-        assert bound.won, f"refused, though docs/threat-model.md says that it succeeds: {bound}"
-        return
-    if bound.won:
-        raise Walked(f"succeeds: {bound}")
-    refused = {alert.PolicyName for alert in bound.alerts if alert.Result == "Permission denied"}
-    if not refused or not refused <= attack.reasons:
-        raise Walked(f"not refused by {', '.join(attack.reasons)}: {bound}")
+    judge(field, attack, place)
