@@ -171,6 +171,26 @@ def socket(family: int, type_: int, protocol: int) -> str:
     return f"domain={domain} type={kind} protocol={name}"
 
 
+def capability_number(name: str) -> int:
+    """The way back from `capability`. Raises ValueError."""
+    word = name.removeprefix("CAP_")
+    return _CAPABILITIES.index(word) if word in _CAPABILITIES else int(word)
+
+
+def socket_numbers(words: str) -> tuple[int, int, int]:
+    """The way back from `socket`, whatever other words there are: family, type and protocol. Raises
+    ValueError."""
+    found = dict(word.partition("=")[::2] for word in words.split())
+    domain, kind, name = (found.get(key, "") for key in ("domain", "type", "protocol"))
+    family = _FAMILIES.index(domain) if domain in _FAMILIES else int(domain)
+    type_ = next((number for number, word in _TYPES.items() if word == kind), None)
+    protocol = next((number for number, word in _PROTOCOLS.items() if word == name), None)
+    numbers = family, int(kind) if type_ is None else type_, int(name) if protocol is None else protocol
+    if min(numbers) < 0:
+        raise ValueError(f"{words} is no socket")
+    return numbers
+
+
 def data(call: int, detail: tuple[int, int, int, int]) -> str:
     """KubeArmor's `Data`: the hook, then what `detail` says about the call."""
     name = f"lsm={LSM_NAMES[Call(call)]}"

@@ -16,8 +16,8 @@ import msgspec
 import yaml
 
 from hauberk.errors import HauberkError
-from hauberk.policy.fields import shorten
 from hauberk.policy.scalars import Value, key_text, resolve, resolve_tagged
+from hauberk.policy.words import shorten
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 """Longest file."""

@@ -8,9 +8,8 @@ capability): that is accepted with a warning, as is what is valid there but sure
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, Final, Protocol, cast
@@ -20,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from hauberk.automaton.errors import PatternError
 from hauberk.automaton.patterns import Glob
+from hauberk.policy.words import did_you_mean, shorten
 
 MAX_PATH_BYTES: Final = 4096
 """Longest path, directory or pattern, in bytes of UTF-8: Linux's PATH_MAX."""
@@ -78,26 +78,6 @@ def refuse(message: str, hint: str | Callable[[], str] = "") -> PydanticCustomEr
     A hint that takes time to find is given as a function, called only for the faults that are shown.
     """
     return PydanticCustomError("policy_value", "{message}", {"message": message, "hint": hint})
-
-
-def nearest(word: str, known: Collection[str]) -> str:
-    """Return the member of `known` that `word` was most likely meant to be, or an empty string."""
-    by_folded = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower()[:64], by_folded, n=1, cutoff=0.6)
-    return by_folded[found[0]] if found else ""
-
-
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """Return a hint naming the nearest of `known`, or all of them if there is none and they are few."""
-    if near := nearest(word, known):
-        return f"did you mean `{near}`?"
-    return f"known: {', '.join(known)}" if len(known) <= len(CAPABILITIES) else ""
-
-
-def shorten(text: str, limit: int = 60) -> str:
-    """Return `text` printable and at most `limit` characters long, for use inside a message."""
-    shown = text if len(text) <= limit else text[: limit - 3] + "..."
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
 
 
 def _warn(info: ValidationInfo, message: str, hint: str = "") -> None:

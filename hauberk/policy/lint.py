@@ -10,7 +10,7 @@ from typing import Final
 from hauberk.policy.degraded import degradations
 from hauberk.policy.document import Mapping
 from hauberk.policy.faults import Report
-from hauberk.policy.fields import PRESETS, Action, did_you_mean, shorten
+from hauberk.policy.fields import PRESETS, Action
 from hauberk.policy.models import (
     CapabilityRule,
     FileDirectory,
@@ -28,6 +28,7 @@ from hauberk.policy.models import (
     SourcedRule,
 )
 from hauberk.policy.reading import locate
+from hauberk.policy.words import did_you_mean, shorten
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LONGEST_NAME: Final = 253

@@ -20,10 +20,10 @@ from hauberk.policy.document import (
     read_documents,
 )
 from hauberk.policy.faults import Fault, Report, Severity
-from hauberk.policy.fields import did_you_mean, nearest, shorten
 from hauberk.policy.lint import lint
 from hauberk.policy.models import API_VERSION, KINDS, Policy
 from hauberk.policy.reading import locate, read_policy
+from hauberk.policy.words import did_you_mean, nearest, shorten
 
 MAX_FILES: Final = 4096
 """Most files of one directory."""
@@ -79,8 +79,26 @@ def load_text(text: str | bytes, name: str = "<text>") -> Loaded:
     return loader.finish()
 
 
+def load_texts(texts: Iterable[tuple[str, str]], *, namespace: str = "") -> list[Loaded]:
+    """Read the policies of several texts, each with the name that faults call it: what was found in each.
+
+    No two policies of all texts may have one identity. `namespace` is that of namespaced policies that name
+    none (if not Kubernetes' own, `default`).
+    """
+    loader = _Loader(namespace)
+    found: list[Loaded] = []
+    for name, text in texts:
+        known = len(loader.policies), len(loader.faults), len(loader.warnings)
+        loader.text(text.encode("utf-8", "surrogatepass"), shorten(name, MAX_SHOWN_NAME))
+        every = loader.finish()
+        policies, faults, warnings = known
+        found.append(Loaded(every.policies[policies:], every.faults[faults:], every.warnings[warnings:]))
+    return found
+
+
 class _Loader:
-    def __init__(self) -> None:
+    def __init__(self, namespace: str = "") -> None:
+        self.namespace = namespace
         self.budget = Budget(MAX_TOTAL_NODES)
         self.policies: dict[tuple[str, str, str], Policy] = {}
         self.faults: list[Fault] = []
@@ -197,6 +215,9 @@ class _Loader:
         policy = read_policy(kind, node, report, prefix)
         if policy is None or report.fault_count != before or not clean:
             return
+        if policy.namespaced and not policy.metadata.namespace and self.namespace:
+            # Values are frozen for those who use them; here they are still being made.
+            object.__setattr__(policy.metadata, "namespace", self.namespace)
         identity = (policy.kind, policy.namespace, policy.name)
         first = self.policies.get(identity)
         if first is not None:

@@ -13,9 +13,9 @@ from pydantic_core import ErrorDetails, PydanticOmit
 
 from hauberk.policy.document import Mapping, Node, Scalar, Sequence
 from hauberk.policy.faults import Report
-from hauberk.policy.fields import shorten
 from hauberk.policy.models import API_VERSION, KINDS, Document, Policy
 from hauberk.policy.shape import Fitter, Located, not_text
+from hauberk.policy.words import shorten
 
 _ADAPTERS: Final[dict[str, TypeAdapter[Policy]]] = {kind: TypeAdapter(model) for kind, model in KINDS.items()}
 

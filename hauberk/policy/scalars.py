@@ -12,7 +12,7 @@ import math
 import re
 from typing import Final, TypeAlias
 
-from hauberk.policy.fields import shorten
+from hauberk.policy.words import shorten
 
 Value: TypeAlias = str | int | float | bool | None
 """What a scalar can be."""

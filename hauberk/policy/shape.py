@@ -16,9 +16,9 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, g
 
 from hauberk.policy.document import Entry, Mapping, Node, Scalar, Sequence
 from hauberk.policy.faults import Report
-from hauberk.policy.fields import nearest, shorten
 from hauberk.policy.models import KINDS, Metadata
 from hauberk.policy.sections import Element
+from hauberk.policy.words import nearest, shorten
 
 Form: TypeAlias = Literal["value", "list", "mapping", "labels"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hauberk.policy.fields import did_you_mean
+from hauberk.policy.words import did_you_mean
 
 NAMES: Final = frozenset(
     """

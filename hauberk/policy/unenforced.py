@@ -21,9 +21,9 @@ from hauberk.policy.fields import (
     matching,
     one_of,
     refuse,
-    shorten,
 )
 from hauberk.policy.sections import CONFIG, Element, Inherited, Rule
+from hauberk.policy.words import shorten
 
 
 def _syscall(name: str) -> str:

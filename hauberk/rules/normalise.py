@@ -61,12 +61,16 @@ def rule_set(
     resolve: Resolve = no_links,
     base_set: bool = True,
     guarded: Iterable[Guarded] = (),
+    known: Iterable[Alias] = (),
 ) -> RuleSet:
     """The rules of `policies`, all of which bind one workload, and those that guard the engine's own.
 
+    `known` are links that count whether `resolve` still finds them or not: the workload may have removed
+    them.
+
     Raises PatternError for a glob that its real path makes too long.
     """
-    names = _Names(resolve)
+    names = _Names(resolve, known)
     rules: list[Rule] = []
     for policy in policies:
         rules += _rules_of(policy, names)
@@ -79,8 +83,11 @@ def rule_set(
 class _Names:
     """Finds the other names of paths, and remembers which it found."""
 
-    def __init__(self, resolve: Resolve) -> None:
+    def __init__(self, resolve: Resolve, known: Iterable[Alias]) -> None:
         self._resolve = resolve
+        self._known: dict[bytes, list[bytes]] = {}
+        for alias in known:
+            self._known.setdefault(alias.written, []).append(alias.real)
         self._seen: dict[bytes, tuple[bytes, ...]] = {}
         self.aliases: set[Alias] = set()
 
@@ -129,6 +136,7 @@ class _Names:
         return (Glob(text), *(Glob(escape_glob(real) + rest) for real in names[1:]))
 
     def _note(self, path: bytes, *others: bytes) -> tuple[bytes, ...]:
+        others = (*others, *self._known.get(path, ()))
         if others.count(path) == len(others):
             return (path,)
         # What /proc links to depends on who looks: no such path names one object.

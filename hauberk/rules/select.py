@@ -12,9 +12,10 @@ comma list, `*`, and with `hostnamereg` names with `*` in them.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 
 from hauberk.policy import models
 from hauberk.rules.normalise import policy_id
@@ -42,10 +43,18 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A condition of a selector that the workload does not meet."""
+    """A condition of a selector that the workload does not meet.
+
+    What it has instead is searched for when somebody asks: most misses are only counted.
+    """
 
     wants: str
-    has: str
+    find: Callable[[], str]
+
+    @property
+    def has(self) -> str:
+        """What the workload has that comes nearest."""
+        return self.find()
 
     def __str__(self) -> str:
         return f"wants {self.wants}, the workload has {self.has}"
@@ -69,16 +78,24 @@ class Selection:
 
 def select(policy: models.Policy, workload: Workload) -> Selection:
     """Whether `policy` binds `workload`, and what it misses if it does not."""
+    return Selection(policy, tuple(_misses(policy, workload)))
+
+
+def selects(policy: models.Policy, workload: Workload) -> bool:
+    """The same, where nobody asks why: quick enough for every policy and every workload of a node."""
+    return next(_misses(policy, workload), None) is None
+
+
+def _misses(policy: models.Policy, workload: Workload) -> Iterator[Miss]:
     match policy:
         case models.KubeArmorPolicy():
-            misses = _namespaced(policy, workload)
+            return _namespaced(policy, workload)
         case models.KubeArmorClusterPolicy():
-            misses = _cluster(policy, workload)
+            return _cluster(policy, workload)
         case models.KubeArmorHostPolicy():
-            misses = _host(policy, workload)
+            return _host(policy, workload)
         case models.KubeArmorNetworkPolicy():
-            misses = iter((Miss("packets of a node", "processes"),))
-    return Selection(policy, tuple(misses))
+            return iter((Miss("packets of a node", lambda: "processes"),))
 
 
 def nearest(selections: Iterable[Selection]) -> Selection | None:
@@ -105,49 +122,51 @@ def _namespaced(policy: models.KubeArmorPolicy, workload: Workload) -> Iterator[
         if key == CONTAINER_NAME:
             yield from _container(value, workload)
         elif workload.labels.get(key) != value:
-            yield Miss(f"{key}={value}", _label_or_nearest(key, workload))
+            yield Miss(f"{key}={value}", partial(_label_or_nearest, key, workload))
     for expression in selector.match_expressions:
         yield from _label_expression(expression, workload)
 
 
 def _cluster(policy: models.KubeArmorClusterPolicy, workload: Workload) -> Iterator[Miss]:
     if workload.namespace is None:
-        yield Miss("a namespace", "none")
+        yield Miss("a namespace", lambda: "none")
         return
     for expression in policy.spec.selector.match_expressions:
         if expression.key == "label":
             yield from _label_expression(expression, workload)
         elif expression.operator == "In":
             yield from _in_namespace(workload, expression.values)
-        elif workload.namespace in expression.values:
-            yield Miss(f"a namespace other than {_any_of(expression.values)}", workload.namespace)
+        elif (namespace := workload.namespace) in expression.values:
+            yield Miss(f"a namespace other than {_any_of(expression.values)}", partial(str, namespace))
 
 
 def _host(policy: models.KubeArmorHostPolicy, workload: Workload) -> Iterator[Miss]:
     labels = policy.spec.node_selector.match_labels
-    if workload.node is None:
-        yield Miss("a node", "none: it is not the host")
+    node = workload.node
+    if node is None:
+        yield Miss("a node", lambda: "none: it is not the host")
         return
     if not labels:
-        yield Miss("nothing (an empty nodeSelector selects no node)", workload.node)
+        yield Miss("nothing (an empty nodeSelector selects no node)", partial(str, node))
     for key, value in labels.items():
         names = [name.strip() for name in value.split(",")]
         if key in _HOST_NAMES:
-            found = any(name in ("*", workload.node) for name in names)
+            found = any(name in ("*", node) for name in names)
         elif key in _HOST_PATTERNS:
-            found = any(fnmatchcase(workload.node, _only_stars(name)) for name in names)
+            found = any(fnmatchcase(node, _only_stars(name)) for name in names)
         else:
             found = workload.labels.get(key) == value
             if not found:
-                yield Miss(f"{key}={value}", _label_or_nearest(key, workload))
+                yield Miss(f"{key}={value}", partial(_label_or_nearest, key, workload))
             continue
         if not found:
-            yield Miss(f"{key}={value}", f"{key}={workload.node}")
+            yield Miss(f"{key}={value}", partial("{}={}".format, key, node))
 
 
 def _in_namespace(workload: Workload, namespaces: tuple[str, ...]) -> Iterator[Miss]:
     if workload.namespace not in namespaces:
-        yield Miss(f"namespace {_any_of(namespaces)}", f"namespace {workload.namespace or 'none'}")
+        has = partial("namespace {}".format, workload.namespace or "none")
+        yield Miss(f"namespace {_any_of(namespaces)}", has)
 
 
 def _container(value: str, workload: Workload) -> Iterator[Miss]:
@@ -160,17 +179,18 @@ def _container(value: str, workload: Workload) -> Iterator[Miss]:
         except re.error:
             found = value == workload.container
     if not found:
-        yield Miss(f"{CONTAINER_NAME}={value}", f"container name {workload.container or 'none'}")
+        has = partial("container name {}".format, workload.container or "none")
+        yield Miss(f"{CONTAINER_NAME}={value}", has)
 
 
 def _label_expression(expression: models.LabelExpression, workload: Workload) -> Iterator[Miss]:
     present = tuple(value for value in expression.values if _has(workload, value))
     if expression.operator == "NotIn":
         if present:
-            yield Miss(f"no label {present[0]}", present[0])
+            yield Miss(f"no label {present[0]}", partial(str, present[0]))
     elif not present:
         key = expression.values[0].partition("=")[0] if expression.values else ""
-        yield Miss(_any_of(expression.values), _label_or_nearest(key, workload))
+        yield Miss(_any_of(expression.values), partial(_label_or_nearest, key, workload))
 
 
 def _has(workload: Workload, label: str) -> bool:

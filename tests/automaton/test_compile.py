@@ -199,7 +199,9 @@ def test_what_lies_below_a_directory_is_alike_for_each_but_for_the_directory() -
 
 SCRIPT = """
 import hashlib
-from hauberk.automaton import Directory, Exact, Glob, Name, TableBuilder, compile_patterns
+from hauberk.automaton.dfa import compile_patterns
+from hauberk.automaton.pack import TableBuilder
+from hauberk.automaton.patterns import Directory, Exact, Glob, Name
 patterns = [Exact(b"/usr/share/app-%02d/file-%04d" % (i % 7, i)) for i in range(300)]
 patterns += [Directory(b"/srv/%d" % i, i % 2 == 0) for i in range(20)]
 patterns += [Name(b"sh"), Name(b"nc"), Exact(b"/"), Glob(b"/**/*.{sh,py}"), Glob(b"/*/a?[^b]")]

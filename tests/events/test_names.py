@@ -93,3 +93,22 @@ def test_every_call_that_is_an_access_has_a_name_of_its_own():
 def test_event_data_holds_the_words_that_have_a_value():
     assert names.event_data("lsm=CAPABLE CAP_NET_RAW") == {"Lsm": "CAPABLE"}
     assert names.event_data("lsm=FILE_OPEN flags=O_RDONLY") == {"Lsm": "FILE_OPEN", "Flags": "O_RDONLY"}
+
+
+@pytest.mark.parametrize("number", range(64))
+def test_a_capability_is_found_by_its_name(number):
+    assert names.capability_number(names.capability(number)) == number
+
+
+@pytest.mark.parametrize("family", range(64))
+@pytest.mark.parametrize("protocol", [1, 6, 17, 58, 132, 255, 262, 7])
+def test_a_socket_is_found_by_its_words(family, protocol):
+    for type_ in range(12):
+        words = f"lsm=SOCKET_CREATE {names.socket(family, type_, protocol)}"
+        assert names.socket_numbers(words) == (family, type_, protocol)
+
+
+@pytest.mark.parametrize("words", ["", "domain=AF_INET type=-1 protocol=TCP", "domain=2 type=1"])
+def test_what_is_no_socket_is_refused(words):
+    with pytest.raises(ValueError, match=r"invalid literal|is no socket"):
+        names.socket_numbers(words)

@@ -15,6 +15,7 @@ import pytest
 from hauberk.automaton.pack import TableBuilder
 from hauberk.automaton.patterns import Directory, Glob
 from hauberk.enforcers.bpf_lsm import tables
+from hauberk.enforcers.bpf_lsm.reading import TableWalker
 from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.rules import normalise
 from hauberk.rules.meaning import Meaning
@@ -34,7 +35,7 @@ from hauberk.workloads.mounts import Mount
 from tests.agreement import written
 from tests.agreement.access import Answer, expected
 from tests.agreement.draw import Draw, Scene, read
-from tests.agreement.walker import TableWalker, answers
+from tests.agreement.walker import answers
 from tests.agreement.world import World
 
 Patch = pytest.MonkeyPatch

@@ -10,7 +10,7 @@ from typing import Final
 
 from hauberk.errors import HauberkError
 
-TARGETS: Final = ("policy", "pattern", "record", "ring", "mountinfo")
+TARGETS: Final = ("policy", "pattern", "record", "ring", "mountinfo", "bolt")
 
 
 def told(error: HauberkError) -> None:

@@ -10,19 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from hauberk.automaton import (
-    Automaton,
-    AutomatonError,
-    Directory,
-    Exact,
-    Glob,
-    Name,
-    Pattern,
-    PatternError,
-    TableBuilder,
-    compile_patterns,
-    matches,
-)
+from hauberk.automaton.dfa import Automaton, compile_patterns
+from hauberk.automaton.errors import AutomatonError, PatternError
+from hauberk.automaton.pack import TableBuilder
+from hauberk.automaton.patterns import Directory, Exact, Glob, Name, Pattern, matches
 from tests.automaton.make import near, walk
 from tests.fuzz import told
 

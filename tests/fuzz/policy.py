@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import yaml
 
-from hauberk.cli.policy import as_data, describe
+from hauberk.cli.policy_check import as_data, describe
 from hauberk.errors import HauberkError
 from hauberk.policy.load import load
 from hauberk.rules.model import Posture, Postures

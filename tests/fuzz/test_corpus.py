@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from hauberk.automaton import Automaton
+from hauberk.automaton.dfa import Automaton
 from tests.fuzz import TARGETS, corpus
 
 MOST_BYTES = 300_000
@@ -48,10 +48,11 @@ def broken_step(self: Automaton, state: int, byte: int) -> int:
 
 FAULTS = {
     "policy": ("hauberk.policy.unenforced.shorten", lambda text, limit: text[:limit]),
-    "pattern": ("hauberk.automaton.Automaton.step", broken_step),
+    "pattern": ("hauberk.automaton.dfa.Automaton.step", broken_step),
     "record": ("hauberk.events.translate.escape", lambda raw: raw.decode(errors="backslashreplace")),
     "ring": ("hauberk.kernel.ring.RingReader.drain", lambda self: memoryview(b"")),
     "mountinfo": ("hauberk.workloads.mounts._unescape", bytes),
+    "bolt": ("hauberk.workloads.containers.bolt._part", lambda page, start, size: page[start + 1 :][:size]),
 }
 
 

@@ -214,6 +214,14 @@ class TestAliases:
         assert [r.target for r in found.rules] == [Exact(b"/proc/self/environ")]
         assert found.aliases == ()
 
+    def test_a_link_that_is_known_counts_though_it_is_not_found_any_more(self) -> None:
+        text = HEAD + "  file: {matchPaths: [{path: /bin/sh, fromSource: [{path: /bin/su}]}]}\n"
+        text += "  process: {matchPatterns: [{pattern: /bin/*}]}\n"
+        loaded = load_text(text)
+        known = rule_set(loaded.policies, Postures(), resolve=merged_usr, base_set=False)
+        later = rule_set(loaded.policies, Postures(), base_set=False, known=known.aliases)
+        assert later == known
+
     def test_a_path_without_links_has_none(self) -> None:
         assert normalised("  file: {matchPaths: [{path: /etc/x}]}", merged_usr).aliases == ()
 

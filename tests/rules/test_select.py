@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hauberk.policy import models
-from hauberk.rules.select import Workload, select, unselected_message
+from hauberk.rules.select import Workload, select, selects, unselected_message
 
 
 def ksp(namespace: str = "default", **selector: Any) -> models.KubeArmorPolicy:
@@ -62,6 +62,7 @@ def test_a_namespaced_policy_binds_workloads_of_its_namespace_with_all_its_label
     policy: models.Policy, expected: bool
 ) -> None:
     assert select(policy, WEB).selected is expected
+    assert selects(policy, WEB) is expected
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,7 @@ def test_a_cluster_policy_binds_workloads_of_the_namespaces_that_it_leaves(
     policy: models.Policy, expected: bool
 ) -> None:
     assert select(policy, WEB).selected is expected
+    assert selects(policy, WEB) is expected
 
 
 NODE = Workload(None, {"arch": "amd64"}, node="node-7")
@@ -121,6 +123,7 @@ NODE = Workload(None, {"arch": "amd64"}, node="node-7")
 )
 def test_a_host_policy_binds_nodes(policy: models.Policy, expected: bool) -> None:
     assert select(policy, NODE).selected is expected
+    assert selects(policy, NODE) is expected
 
 
 def test_a_host_policy_binds_no_container_and_a_container_policy_no_host() -> None:
