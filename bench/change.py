@@ -14,7 +14,8 @@ from bench.policy import policy
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.placing import room_for
 from hauberk.enforcers.bpf_lsm.programs import needless
-from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
+from hauberk.enforcers.bpf_lsm.table import Table
+from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.policy.load import load_text
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.normalise import rule_set

@@ -18,13 +18,13 @@ from bench.policy import policy
 from hauberk.agent.child import in_child
 from hauberk.agent.own import guarded_for
 from hauberk.agent.plan import Outlook, Prepared
-from hauberk.agent.prepare import look_for_links
+from hauberk.agent.rulesets import look_for_links
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
 from hauberk.enforcers.bpf_lsm.memory import memory_of
-from hauberk.enforcers.bpf_lsm.names import compile_table
 from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE
 from hauberk.enforcers.bpf_lsm.programs import needless
+from hauberk.enforcers.bpf_lsm.tables import compile_table
 from hauberk.kernel.namespaces import enter_root
 from hauberk.kernel.signals import SignalReader
 from hauberk.policy.load import load, load_text

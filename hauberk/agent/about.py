@@ -8,7 +8,6 @@ now it may have made itself, so they are remembered and not read again.
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -20,6 +19,7 @@ from hauberk.rules.guard import Guarded
 from hauberk.rules.model import Alias, Postures, Section
 from hauberk.workloads.homes import Home
 from hauberk.workloads.mounts import Mount
+from hauberk.workloads.roots import Place, open_root, place_of
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     mounts: tuple[Mount, ...]
     homes: tuple[Home, ...]
     guarded: tuple[Guarded, ...]
-    place: tuple[int, int, int]
+    place: Place
     """Its mount namespace's number, and the device and inode of its root."""
     statuses: tuple[PolicyStatus, ...]
     aliases: tuple[Alias, ...]
@@ -58,7 +58,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
             mounts=prepared.mounts,
             homes=prepared.homes,
             guarded=prepared.guarded,
-            place=_place(pid),
+            place=place_of(pid),
             statuses=outlook.statuses,
             aliases=outlook.aliases,
             links=outlook.aliases,
@@ -116,22 +116,11 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises EnforcerError if no process has it.
         """
-        pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-        for pid in (os.getpid(), *sorted(pids)):
-            try:
-                fd = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-                if _place(pid) == self.place:
-                    return b"/proc/self/fd/%d" % fd
-                os.close(fd)
-            except OSError:
-                continue
+        fd = open_root(self.place, (os.getpid(),))
+        if fd is not None:
+            return b"/proc/self/fd/%d" % fd
         raise EnforcerError(
             "no process is left in the root directory that the command began in, so that links in the paths "
             "of rules cannot be followed",
             "what is in force stays so; let the command end and start it anew",
         )
-
-
-def _place(pid: int) -> tuple[int, int, int]:
-    root = os.stat(f"/proc/{pid}/root")
-    return os.stat(f"/proc/{pid}/ns/mnt").st_ino, root.st_dev, root.st_ino

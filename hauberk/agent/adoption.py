@@ -55,8 +55,9 @@ def candidates() -> Iterator[Candidate]:
 
 def _about(name: str) -> About | None:
     try:
-        return About.decode(StateDirectory(name).read().about.get(WORKLOAD, b""))
-    except StateError:
+        files = StateDirectory(name)
+        return About.decode(files.read_about(files.read().about[WORKLOAD]))
+    except (StateError, KeyError):
         return None
 
 

@@ -12,7 +12,7 @@ from hauberk.rules.guard import Guarded, Reach
 from hauberk.workloads.homes import names_in, names_on
 from hauberk.workloads.mounts import listed_mounts
 
-STATE_DIRECTORIES: Final = ("/var/lib/hauberk", "/run/hauberk")
+STATE_DIRECTORIES: Final = ("/var/lib/hauberk", "/run/hauberk", "/run/hauberk-agent")
 CONFIG_DIRECTORY: Final = "/etc/hauberk"
 
 _KERNEL: Final = (

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from msgspec.structs import astuple
-
-from hauberk.enforcers.bpf_lsm.tables import Table
+from hauberk.agent.columns import Columns, from_columns, to_columns
+from hauberk.enforcers.bpf_lsm.table import Table
 from hauberk.enforcers.protocol import PolicyStatus
 from hauberk.errors import HauberkError
 from hauberk.events.pipeline import Pipeline
@@ -65,14 +64,12 @@ class Prepared:
     """Blocked names of files that have several links."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Rules are many and much alike: by columns they are pickled in half the time.
-        columns = tuple(zip(*map(astuple, self.rules), strict=True))
         rest = (self.table, self.mounts, self.homes, self.guarded, self.linked)
-        return _prepared, (self.outlook, columns, rest)
+        return _prepared, (self.outlook, to_columns(self.rules), rest)
 
 
-def _prepared(outlook: Outlook, columns: Sequence[Sequence[Any]], rest: tuple[Any, ...]) -> Prepared:
-    return Prepared(outlook, tuple(map(Rule, *columns)) if columns else (), *rest)
+def _prepared(outlook: Outlook, columns: Columns, rest: tuple[Any, ...]) -> Prepared:
+    return Prepared(outlook, from_columns(columns), *rest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,25 +12,18 @@ from dataclasses import replace
 from hauberk.agent.about import About
 from hauberk.agent.own import guarded_for
 from hauberk.agent.plan import Outlook, Prepared, Request, SessionError
+from hauberk.agent.rulesets import look_for_links, rules_under, status_of, with_caveats
 from hauberk.agent.watch import WORKLOAD
 from hauberk.automaton.errors import AutomatonError
-from hauberk.automaton.patterns import Pattern
 from hauberk.enforcers.bpf_lsm.engine import Engine
-from hauberk.enforcers.bpf_lsm.names import compile_table
 from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE
-from hauberk.enforcers.protocol import PolicyStatus, State
-from hauberk.policy.degraded import degradations
+from hauberk.enforcers.bpf_lsm.tables import compile_table
 from hauberk.policy.load import load
 from hauberk.policy.models import Policy
-from hauberk.rules.links import without_later_links
-from hauberk.rules.meaning import Meaning, is_pattern
-from hauberk.rules.model import Action, PolicyId, Rule
-from hauberk.rules.normalise import policy_id, rule_set
+from hauberk.rules.meaning import Meaning
 from hauberk.rules.select import Workload, select, unselected_message
 from hauberk.workloads.homes import homes_of
-from hauberk.workloads.links import devices_without_links, find_links
 from hauberk.workloads.mounts import mounts_of
-from hauberk.workloads.rootfs import resolver
 
 
 def prepare(request: Request, pid: int, obstacle: str) -> Prepared:
@@ -48,17 +41,10 @@ def prepare(request: Request, pid: int, obstacle: str) -> Prepared:
             return Prepared(Outlook((), (), warnings))
         statuses = tuple(status_of(policy, obstacle) for policy in chosen)
         root = os.fsencode(f"/proc/{pid}/root")
-        resolve = resolver(root)
         mounts = () if obstacle else tuple(mounts_of(pid))
         homes = () if obstacle else tuple(homes_of(pid))
         guarded = () if obstacle else tuple(guarded_for(pid, os.getppid(), request.own_files))
-        rules = rule_set(
-            chosen,
-            request.postures,
-            resolve=resolve,
-            base_set=request.base_set,
-            guarded=guarded,
-        )
+        rules, _ = rules_under(chosen, request.postures, root, base_set=request.base_set, guarded=guarded)
         outlook = Outlook(statuses, rules.aliases, warnings, obstacle)
         if obstacle:
             return Prepared(outlook)
@@ -69,8 +55,7 @@ def prepare(request: Request, pid: int, obstacle: str) -> Prepared:
     finally:
         gc.enable()
     links, caveats = look_for_links(rules.rules, root)
-    statuses = tuple(status.with_caveats(caveats.get(status.policy, ())) for status in statuses)
-    outlook = replace(outlook, statuses=statuses)
+    outlook = replace(outlook, statuses=with_caveats(statuses, caveats))
     return Prepared(outlook, rules.rules, table, mounts, homes, guarded, links)
 
 
@@ -82,13 +67,16 @@ def prepare_change(request: Request, about: About, engine: Engine) -> Prepared:
     policies, warnings = _read(request.policies)
     chosen = choose(request, policies)
     root = about.root()
-    resolve = resolver(root)
     gc.disable()
     try:
-        rules = rule_set(
-            chosen, request.postures, resolve=resolve, base_set=request.base_set, guarded=about.guarded
+        rules, dropped = rules_under(
+            chosen,
+            request.postures,
+            root,
+            base_set=request.base_set,
+            guarded=about.guarded,
+            links=about.links,
         )
-        rules, dropped = without_later_links(rules, about.links)
         meaning = Meaning(rules)
         table = engine.compile(
             WORKLOAD,
@@ -99,24 +87,9 @@ def prepare_change(request: Request, about: About, engine: Engine) -> Prepared:
     finally:
         gc.enable()
     links, caveats = look_for_links(rules.rules, root)
-    statuses = tuple(status_of(policy, "") for policy in chosen)
-    statuses = tuple(status.with_caveats(caveats.get(status.policy, ())) for status in statuses)
+    statuses = with_caveats(map(status_of, chosen), caveats)
     outlook = Outlook(statuses, rules.aliases, (*warnings, *dropped))
     return Prepared(outlook, rules.rules, table, linked=links)
-
-
-def look_for_links(rules: Sequence[Rule], root: bytes) -> tuple[tuple[bytes, ...], dict[PolicyId, list[str]]]:
-    """The blocked names of files with several links, and for each policy what was not looked through."""
-    blocking: dict[Pattern, PolicyId] = {}
-    for rule in rules:
-        if rule.action is Action.BLOCK and is_pattern(rule.target):
-            blocking.setdefault(rule.target, rule.policy)
-    found = find_links(root, blocking, devices_without_links())
-    caveats: dict[PolicyId, list[str]] = {}
-    for pattern, directory in found.left_out.items():
-        place = os.fsdecode(directory)
-        caveats.setdefault(blocking[pattern], []).append(f"{place} not scanned for links")
-    return tuple(sorted(found.names)), caveats
 
 
 def choose(request: Request, policies: Sequence[Policy]) -> list[Policy]:
@@ -130,17 +103,6 @@ def choose(request: Request, policies: Sequence[Policy]) -> list[Policy]:
             "--namespace, --name and --label say what the workload is; --allow-unselected runs it without",
         )
     return chosen
-
-
-def status_of(policy: Policy, obstacle: str) -> PolicyStatus:
-    """What a policy comes to here: rejected if nothing can be enforced, degraded by fields that are not."""
-    if obstacle:
-        return PolicyStatus(policy_id(policy), State.REJECTED, (obstacle,))
-    reasons = tuple(
-        f"{policy.file}:{each.line}: {each.message}" if policy.file else each.message
-        for each in degradations(policy)
-    )
-    return PolicyStatus(policy_id(policy), State.DEGRADED if reasons else State.ENFORCED, reasons)
 
 
 def _read(sources: Sequence[str]) -> tuple[tuple[Policy, ...], tuple[str, ...]]:

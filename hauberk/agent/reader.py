@@ -47,6 +47,12 @@ class Reader:
             self._close()
         return count
 
+    def due_in(self) -> float | None:
+        """In how many seconds `read` has something to do even if nothing happens; None: never."""
+        if self._closed is not None:
+            return _LOOK_SECONDS
+        return None if self._due is None else max(0.0, self._due - self._now())
+
     def finish(self) -> None:
         """Pass on all that the rings and the windows hold now. What a program at work keeps from us is left
         for a later `read`."""

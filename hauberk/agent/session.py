@@ -24,7 +24,7 @@ from hauberk.enforcers.bpf_lsm.engine import Engine
 from hauberk.enforcers.bpf_lsm.lease import RUN_PREFIX, sweep
 from hauberk.enforcers.bpf_lsm.placing import room_for
 from hauberk.enforcers.bpf_lsm.programs import needless
-from hauberk.enforcers.bpf_lsm.tables import Table
+from hauberk.enforcers.bpf_lsm.table import Table
 from hauberk.events.pipeline import Pipeline, Sink
 from hauberk.kernel.features import Diagnosis, probe
 from hauberk.kernel.namespaces import enter_root

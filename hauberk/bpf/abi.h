@@ -147,14 +147,15 @@ struct hb_repeats {
 	struct hb_repeat slot[2 * HB_REPEATS];
 };
 
-/* What is known of a confined task; keyed by its task_struct. */
+/* What is known of a confined task; keyed by its task_struct. Workload and generation are changed as one 64-bit word. */
 struct hb_label {
 	__u32 workload;
+	__u32 generation; /* of the table by which `program` and `replaced` are numbered; 0: they are not known yet */
 	__u32 program; /* class of the program it runs */
 	__u32 replaced; /* class of the program that its last exec replaced */
-	__u32 next_program; /* class of the program that an exec under way will run */
-	__u32 generation; /* of the table by which `program` and `replaced` are numbered */
-	__u32 next_generation; /* of that by which `next_program` is; 0: no exec is under way */
+	__u32 next_workload; /* under which an exec under way was decided */
+	__u32 next_generation; /* of the table by which `next_program` is numbered; 0: no exec is under way */
+	__u32 next_program; /* class of the program that the exec will run */
 	__u32 flags;
 };
 
@@ -165,12 +166,30 @@ struct hb_stamp {
 };
 
 #define HB_L_UNCHECKED 0x1u /* what it has open from before it was confined has not been decided yet */
+#define HB_L_HOST 0x2u /* of the host or one of its services: may become a container's, and may harm the engine */
 
-/* What the labelling iterator is to give, and what came of its last reading. */
+/* The label that a place gives: of a container's cgroup, by its id, or of a unit's, by its directory's name. */
+struct hb_place {
+	__u32 workload;
+	__u32 flags; /* of the label */
+};
+
+#define HB_UNIT_NAME 64 /* bytes of a unit's name, the NUL that ends it included */
+
+struct hb_hosting {
+	__u32 flags;
+	__u32 mount_namespace; /* the host's, by its inode number */
+};
+
+#define HB_H_PLACES 0x1u /* places give labels; without it nothing below is looked at */
+#define HB_H_HOST 0x2u /* what no place speaks of is the host's: workload HB_HOST */
+#define HB_HOST 0u
+
+/* What the labelling iterators are to give, and what came of their last reading. */
 struct hb_labelling {
 	__u32 workload;
 	__u32 given;
-	__u32 kept; /* had a label already */
+	__u32 kept; /* had a label already, or is to have none */
 	__u32 failed; /* no room */
 };
 
@@ -279,7 +298,7 @@ enum hb_counter {
 	HB_LOST_VIOLATIONS = 0, /* no room in the violation ring, or no scratch to write the record in */
 	HB_LOST_EVENTS, /* the same of the event ring */
 	HB_NO_SCRATCH, /* every walk buffer was in use: the access was refused */
-	HB_NO_LABEL, /* no room to label a new task: its creation was refused */
+	HB_NO_LABEL, /* no room to label a task: its creation, or its exec, was refused */
 	HB_RACED, /* the tree kept moving under the walk: refused as unknown */
 	HB_COUNTERS,
 };

@@ -2,7 +2,7 @@
 /*
  * The enforcer: one object, one family of hooks a file. `abi.h` is what user space sees of it, `lib/` what the hooks share.
  *
- *   task        the label and its inheritance
+ *   task        the label, its inheritance, and by which place it is given
  *   exec        programs, files mapped executable, and open files that an exec hands on (descriptor)
  *   file        opens and received descriptors
  *   path        names and attributes, by path

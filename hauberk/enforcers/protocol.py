@@ -4,11 +4,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hauberk.errors import HauberkError
-from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import PolicyId, Section
+
+if TYPE_CHECKING:
+    from hauberk.rules.meaning import Meaning
 
 
 class EnforcerError(HauberkError):
@@ -49,7 +51,9 @@ class Enforcer(Protocol):
     name: str
     """As KubeArmor's alerts call it (`BPFLSM`)."""
 
-    def apply(self, workload: int, meaning: Meaning, pid: int, visible: Sequence[Section] = ()) -> list[str]:
+    def apply(
+        self, workload: int, meaning: "Meaning", pid: int, visible: Sequence[Section] = ()
+    ) -> list[str]:
         """Put a rule set in force for a workload, in one step: before it the old set holds, after it the new
         one.
 

@@ -13,6 +13,7 @@ from hauberk.rules.guard import Guarded, Reach
 from hauberk.rules.model import Alias, PolicyId, Posture, Postures, Section
 from hauberk.workloads.homes import Home
 from hauberk.workloads.mounts import Mount
+from hauberk.workloads.roots import Place
 
 WEB = PolicyStatus(PolicyId("KubeArmorPolicy", "shop", "web"), State.DEGRADED, ("p.yaml:7: not enforced",))
 OUTLOOK = Outlook((WEB,), (Alias(b"/bin/\xff", b"/usr/bin/\xff"),), ("p.yaml:3: odd",))
@@ -65,6 +66,6 @@ def test_the_root_is_found_through_a_process_that_has_it() -> None:
 
 
 def test_a_root_that_no_process_has_is_told() -> None:
-    gone = msgspec.structs.replace(ABOUT, place=(1, 2, 3))
+    gone = msgspec.structs.replace(ABOUT, place=Place(1, 2, 3))
     with pytest.raises(EnforcerError, match="no process is left in the root directory"):
         gone.root()

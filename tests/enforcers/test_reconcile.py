@@ -33,6 +33,17 @@ def test_what_was_never_switched_to_is_dropped() -> None:
     assert state.used() == {64}
 
 
+def test_what_was_to_be_lifted_is_if_the_kernel_has_no_table_for_it() -> None:
+    state = written(False)
+    state.lifting = (3,)
+    assert reconcile(state, {}) == []
+    assert (state.workloads, state.lifting, state.retired) == ({}, (), [(3, OLD)])
+    state = written(False)
+    state.lifting = (3,)
+    assert reconcile(state, {3: WORDS[OLD]}) == []
+    assert (state.workloads, state.lifting, state.retired) == ({3: OLD}, (), [])
+
+
 def test_a_number_is_never_given_twice() -> None:
     state = written()
     reconcile(state, {3: WORDS[OLD]})

@@ -51,7 +51,8 @@ FULL = EngineState(
     workloads={0: InForce(8, 64, "abc")},
     pending={0: InForce(9, 192, "def")},
     retired=[(0, InForce(7, 320, "abc"))],
-    about={0: b"\x80anything"},
+    lifting=(3,),
+    about={0: "ghi"},
 )
 
 
@@ -126,10 +127,19 @@ def test_equal_rules_are_kept_once_until_nobody_needs_them(directory: StateDirec
     (kept,) = directory.read_rules(names[0])
     assert (kept.policy, kept.where, kept.line) == (WEB, "spec.file.matchPaths[0]", 7)
     assert (kept.severity, kept.tags, kept.message) == (5, ("a", "b"), "no")
-    directory.forget_rules({names[2]})
+    directory.forget({names[2]}, ())
     assert [each.where[-2] for each in directory.read_rules(names[2])] == ["0", "1"]
     with pytest.raises(StateError):
         directory.read_rules(names[0])
+
+
+def test_what_is_known_of_workloads_is_kept_until_it_is_forgotten(directory: StateDirectory) -> None:
+    names = [directory.write_about(about) for about in (b"\x80one", b"other")]
+    assert [directory.read_about(name) for name in names] == [b"\x80one", b"other"]
+    directory.forget((), {names[1]})
+    assert directory.read_about(names[1]) == b"other"
+    with pytest.raises(StateError):
+        directory.read_about(names[0])
 
 
 def test_a_new_engine_of_the_name_finds_nothing(directory: StateDirectory) -> None:

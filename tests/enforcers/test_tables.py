@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from hauberk.automaton.patterns import Exact
 from hauberk.enforcers.bpf_lsm import abi
 from hauberk.enforcers.bpf_lsm.abi import TableFlag
-from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
+from hauberk.enforcers.bpf_lsm.reading import SILENT, TableWalker, graver, said_by
+from hauberk.enforcers.bpf_lsm.table import Table
+from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.rules.decide import (
     CapabilityObject,
     FileObject,
@@ -23,7 +25,6 @@ from hauberk.rules.decide import (
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN, Action, Operation, Rule, RuleSet, Section, Verdict
 from hauberk.workloads.mounts import Mount
-from tests.agreement.walker import SILENT, TableWalker, graver, said_by
 from tests.rules.make import PROGRAMS, Access, meaning, rule, rule_sets, rules, scenes, sockets
 from tests.rules.make import paths as world_paths
 

@@ -15,11 +15,11 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from hauberk.agent.prepare import look_for_links
+from hauberk.agent.rulesets import look_for_links
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.abi import MAX_WORKLOADS
 from hauberk.enforcers.bpf_lsm.engine import VIOLATION_RING
-from hauberk.enforcers.bpf_lsm.names import compile_table
+from hauberk.enforcers.bpf_lsm.tables import compile_table
 from hauberk.events.clock import Clock
 from hauberk.events.identity import WorkloadIdentity
 from hauberk.events.record import Call, Record, RecordError, decode_each

@@ -19,7 +19,8 @@ from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
 from hauberk.enforcers.bpf_lsm.memory import EngineMemory, engines, memory_of
 from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE
 from hauberk.enforcers.bpf_lsm.programs import needless
-from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
+from hauberk.enforcers.bpf_lsm.table import Table
+from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.enforcers.protocol import EnforcerError
 from hauberk.policy.load import load_text
 from hauberk.rules.meaning import Meaning

@@ -3,6 +3,7 @@
  * Execution: of programs at bprm_check_security, which runs for a script and again for its interpreter, and of files
  * mapped executable (ld.so, dlopen, LD_PRELOAD). What exec itself maps was decided with the program.
  */
+#include "../lib/place.h"
 #include "descriptor.h"
 
 /* A function of its own, so that its stack is free again when descriptors are looked at. */
@@ -22,6 +23,7 @@ static __noinline int weigh_program(struct linux_binprm *bprm)
 	x.detail[0] = bprm->argc;
 	state = judge(&v, &x, bprm->file->f_path.dentry, bprm->file->f_inode);
 	v.label->next_program = class_of(program_at(v.a, state));
+	v.label->next_workload = x.workload;
 	v.label->next_generation = v.active >> 32;
 	return conclude(&v, &x);
 }
@@ -29,6 +31,11 @@ static __noinline int weigh_program(struct linux_binprm *bprm)
 SEC("lsm/bprm_check_security")
 int BPF_PROG(bprm_check_security, struct linux_binprm *bprm)
 {
+	/* first, so that this very exec is decided under the label that the task has from here on */
+	if (is_hosting() && settle(bpf_get_current_task()) < 0) {
+		count(HB_NO_LABEL);
+		return -EACCES;
+	}
 	if (weigh_program(bprm) || inherits_refused())
 		return -EACCES;
 	return 0;
@@ -43,11 +50,14 @@ int BPF_PROG(bprm_committing_creds, struct linux_binprm *bprm)
 	/* once for each exec, also while two sets of programs stand */
 	if (!label || !label->next_generation)
 		return 0;
-	label->replaced = label->generation == label->next_generation ? label->program : 0;
-	label->program = label->next_program;
-	label->generation = label->next_generation;
+	/* else it has become another workload's meanwhile: its class is found anew */
+	if (label->workload == label->next_workload) {
+		label->replaced = label->generation == label->next_generation ? label->program : 0;
+		label->program = label->next_program;
+		number_label(label, label->next_workload, label->next_generation);
+	}
 	label->next_generation = 0;
-	label->flags &= ~HB_L_UNCHECKED;
+	__sync_fetch_and_and(&label->flags, ~HB_L_UNCHECKED);
 	return 0;
 }
 

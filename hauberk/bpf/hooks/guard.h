@@ -2,22 +2,14 @@
 /*
  * What a confined task may not do whatever its policies say, as it would end the enforcement: to the processes that look
  * after engines, to their maps and programs, to the bpffs that holds their pins, and to the kernel itself. Hauberk's files
- * are protected by rules of every table (hauberk/rules/guard.py).
+ * are protected by rules of every table (hauberk/rules/guard.py). Tasks of the host (HB_L_HOST) are not bound.
  */
 #include "../lib/harm.h"
-
-static __always_inline bool is_keeper(struct task_struct *task)
-{
-	/* without types, as everywhere off the hot path: see lib/verdict.h, conditions_of() */
-	u64 leader = (u64)BPF_CORE_READ(task, group_leader);
-
-	return bpf_map_lookup_elem(&keepers, &leader) != NULL;
-}
 
 SEC("lsm/task_kill")
 int BPF_PROG(task_kill, struct task_struct *task, void *info, int sig)
 {
-	if (!sig || !current_label() || !is_keeper(task))
+	if (!sig || !confining_label() || !is_keeper(task))
 		return 0;
 	/* what it holds blocked does nothing to it: it reads such signals, and knows their sender */
 	if (BPF_CORE_READ(task, group_leader, blocked.sig[0]) >> ((sig - 1) & 63) & 1)
@@ -42,7 +34,7 @@ int BPF_PROG(file_send_sigiotask, struct task_struct *task, void *owner, int sig
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(ptrace_access_check, struct task_struct *child, unsigned int mode)
 {
-	struct hb_label *label = current_label(), *other;
+	struct hb_label *label = confining_label(), *other;
 
 	if (!label)
 		return 0;
@@ -126,13 +118,6 @@ static long climb_mount(u32 i, struct hb_ancestry *c)
 	return 0;
 }
 
-/*
- * Always 0, which the verifier does not know. Before 6.8 (commit ab5cfac139ab, "bpf: verify callbacks as if they are called
- * unknown number of times") it holds that bpf_loop() calls back once at most: of flags that begin as a known 0 and are set
- * by different turns it believes that only one can be set, and drops the branches for both.
- */
-volatile u32 unknown_zero;
-
 static long look_at_mount(u32 i, struct hb_unmounting *u)
 {
 	struct mount *m = (void *)(u->link - bpf_core_field_offset(struct mount, mnt_instance));
@@ -169,7 +154,7 @@ int BPF_PROG(sb_umount, struct vfsmount *mnt)
 	struct super_block *held;
 	struct hb_unmounting u = { .goes = unknown_zero, .spreads = unknown_zero, .stays = unknown_zero };
 
-	if (!sb || !*sb || !current_label())
+	if (!sb || !*sb || !confining_label())
 		return 0;
 	held = (void *)*sb;
 	u.top = (u64)mnt - bpf_core_field_offset(struct mount, mnt);

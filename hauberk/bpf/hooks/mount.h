@@ -48,6 +48,12 @@ static __noinline int hides_blocked(struct super_block *sb, u64 active)
 	return l.refused;
 }
 
+/* On the host, who mounts by the host's own rights may end the enforcement too; engines of containers mount overlays so. */
+static __always_inline bool is_bound(const struct hb_label *label, struct super_block *sb)
+{
+	return !(label->flags & HB_L_HOST) || BPF_CORE_READ(sb, s_user_ns, level);
+}
+
 /*
  * The hook that every new superblock passes once it is filled, by mount(2) and by fsconfig(2) (vfs_get_tree in
  * fs/super.c). The root of a version 1 cgroup hierarchy names a program that the kernel runs outside of any workload.
@@ -62,7 +68,7 @@ int BPF_PROG(sb_set_mnt_opts, struct super_block *sb)
 	if (magic != OVERLAYFS_SUPER_MAGIC && magic != CGROUP_SUPER_MAGIC)
 		return 0;
 	v.label = current_label();
-	if (!v.label)
+	if (!v.label || !is_bound(v.label, sb))
 		return 0;
 	v.active = *(volatile u64 *)&workload_of(v.label)->table;
 	begin(&v, &x);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The label: given once, inherited by everything that a task makes, kept until it ends.
+ * The label: given once, inherited by everything that a task makes, kept until it ends; only the host's may become others
+ * (place.h).
  *
  * task_alloc and not the fork tracepoint: create_io_thread() does not pass the tracepoint, so that one io_uring request
  * with IOSQE_ASYNC would run in a worker without a label; and task_alloc can refuse the fork when there is no room.
  */
+#include "../lib/place.h"
 #include "../lib/verdict.h"
 
 struct {
@@ -13,14 +15,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct hb_labelling);
 } labelling SEC(".maps");
-
-static __always_inline bool give_label(u64 task, const struct hb_label *label)
-{
-	if (bpf_map_update_elem(&labels, &task, label, BPF_NOEXIST))
-		return false;
-	__sync_fetch_and_add(&workload_of(label)->tasks, 1);
-	return true;
-}
 
 SEC("lsm/task_alloc")
 int BPF_PROG(task_alloc, struct task_struct *child, unsigned long flags)
@@ -42,20 +36,16 @@ int BPF_PROG(task_free, struct task_struct *task)
 {
 	u64 key = (u64)task;
 	struct hb_label *label = label_of(key);
-	struct hb_event ended = { .call = HB_CALL_ENDED };
-	struct hb_workload *workload;
+	u32 workload;
 
 	if (!label) {
 		if (bpf_map_lookup_elem(&keepers, &key))
 			bpf_map_delete_elem(&keepers, &key);
 		return 0;
 	}
-	workload = workload_of(label);
-	ended.workload = label->workload;
+	workload = label->workload;
 	bpf_map_delete_elem(&labels, &key);
-	/* no violation: without room in the ring, user space still sees that there are no tasks */
-	if (__sync_fetch_and_add(&workload->tasks, -1) == 1)
-		bpf_ringbuf_output(&violations, &ended, sizeof(ended), 0);
+	leave_workload(workload);
 	return 0;
 }
 
@@ -79,5 +69,31 @@ int label_tasks(struct bpf_iter__task *ctx)
 		order->given++;
 	else
 		order->failed++;
+	return 0;
+}
+
+/*
+ * Labels every task as its place says (lib/place.h). A task that is being made meanwhile by one without a label is not seen
+ * until the kernel has numbered it, and its maker may have got a label by then: user space reads on until there is nothing
+ * more to give. What is left is a fork that takes longer than that; such a task is labelled at its next exec.
+ */
+SEC("iter/task")
+int place_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct hb_labelling *order;
+	u32 zero = 0;
+	int came;
+
+	order = bpf_map_lookup_elem(&labelling, &zero);
+	if (!task || !order || (task->flags & (PF_KTHREAD | PF_EXITING)))
+		return 0;
+	came = settle((u64)task);
+	if (came > 0)
+		order->given++;
+	else if (came < 0)
+		order->failed++;
+	else
+		order->kept++;
 	return 0;
 }

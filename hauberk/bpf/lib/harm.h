@@ -5,11 +5,11 @@
 
 #include "verdict.h"
 
-/* `how` and `whom` are the record's details. 0 if the current task is not confined. */
+/* `how` and `whom` are the record's details. 0 if the current task may do it. */
 static __noinline int refuse_harm(u32 section, u32 call, u32 how, u32 whom)
 {
 	struct hb_access x = { .owner = ~0u, .word = WORD(HB_REFUSE, HB_RULE_GUARD) };
-	struct hb_label *label = current_label();
+	struct hb_label *label = confining_label();
 
 	if (!label)
 		return 0;

@@ -62,7 +62,9 @@ typedef _Bool bool;
 #define ATTR_ATIME 0x10u
 #define ATTR_MTIME 0x20u
 #define CAP_OPT_NOAUDIT 0x2u
+#define PF_EXITING 0x4u
 #define PF_IO_WORKER 0x10u
+#define PF_KTHREAD 0x200000u
 #define TCP_ESTABLISHED 1
 #define AF_UNIX 1
 #define AF_INET 2
@@ -106,6 +108,10 @@ struct list_head {
 	struct list_head *next;
 };
 
+struct user_namespace {
+	int level; /* 0: the initial one */
+};
+
 struct super_block {
 	__u32 s_dev;
 	unsigned long s_flags;
@@ -114,6 +120,7 @@ struct super_block {
 	struct list_head s_mounts;
 	struct file_system_type *s_type;
 	void *s_fs_info;
+	struct user_namespace *s_user_ns;
 };
 
 struct inode {
@@ -148,7 +155,12 @@ struct vfsmount {
 	int mnt_flags;
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
 struct mnt_namespace {
+	struct ns_common ns;
 	struct mount *root;
 	__u64 seq; /* 0: anonymous, as open_tree(OPEN_TREE_CLONE) makes it */
 };
@@ -230,6 +242,33 @@ typedef struct {
 	unsigned long sig[1];
 } sigset_t;
 
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct kernfs_iattrs {
+	kuid_t ia_uid;
+};
+
+struct kernfs_node {
+	const char *name;
+	__u64 id;
+	struct kernfs_iattrs *iattr; /* NULL: as it was made by the kernel, root's */
+};
+
+struct cgroup_subsys_state {
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp; /* in the default hierarchy, that of version 2 */
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -244,6 +283,8 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct fs_struct *fs;
 	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct css_set *cgroups;
 	sigset_t blocked;
 	void *io_uring; /* not NULL once the task has used it */
 	char comm[16];

@@ -209,12 +209,13 @@ __noinline int renew_label(u64 active)
 	struct hb_access x = { .active = active };
 	struct hb_view v = { .a = get_arena(), .label = current_label(), .active = active };
 	struct file *exe;
-	u32 state;
+	u32 state, workload;
 
 	if (!v.label || !v.a.base)
 		return 0;
-	if (v.label->generation >= *(volatile u32 *)&numbered_since[v.label->workload & (HB_WORKLOADS - 1)]) {
-		v.label->generation = active >> 32;
+	workload = *(volatile u32 *)&v.label->workload;
+	if (v.label->generation >= *(volatile u32 *)&numbered_since[workload & (HB_WORKLOADS - 1)]) {
+		number_label(v.label, workload, active >> 32);
 		return 0;
 	}
 	v.label->replaced = 0;
@@ -229,7 +230,7 @@ __noinline int renew_label(u64 active)
 			return 0;
 		v.label->program = class_of(program_at(v.a, state));
 	}
-	v.label->generation = active >> 32;
+	number_label(v.label, workload, active >> 32);
 	return 0;
 }
 

@@ -33,6 +33,16 @@ HOME_MAGIC: Final = 1 << 32
 GUARDED_MAP: Final = 1 << 32
 GUARDED_PROGRAM: Final = 2 << 32
 STAMP: Final = struct.Struct("=QQ")
+PLACE: Final = struct.Struct("=II")
+HOSTING: Final = struct.Struct("=II")
+UNIT_NAME: Final = 64
+"""Bytes of a unit's name in the `units` map, the NUL that ends it included (HB_UNIT_NAME)."""
+LABEL_HOST: Final = 2
+"""In a label's flags: of the host (HB_L_HOST)."""
+HOSTING_PLACES: Final = 1
+HOSTING_HOST: Final = 2
+HOST: Final = 0
+"""The workload that is the host (HB_HOST)."""
 
 FORMAT: Final = 1
 """Raised when bytes in the arena or in a map come to mean something else, and no layout below shows it."""
@@ -59,13 +69,16 @@ LAYOUTS: Final = {
     "hb_event": HB_EVENT_LAYOUT,
     "hb_label": [
         ("workload", 0, 4),
-        ("program", 4, 4),
-        ("replaced", 8, 4),
-        ("next_program", 12, 4),
-        ("generation", 16, 4),
+        ("generation", 4, 4),
+        ("program", 8, 4),
+        ("replaced", 12, 4),
+        ("next_workload", 16, 4),
         ("next_generation", 20, 4),
-        ("flags", 24, 4),
+        ("next_program", 24, 4),
+        ("flags", 28, 4),
     ],
+    "hb_place": [("workload", 0, 4), ("flags", 4, 4)],
+    "hb_hosting": [("flags", 0, 4), ("mount_namespace", 4, 4)],
     "hb_stamp": [("abi", 0, 8), ("image", 8, 8)],
     "hb_link_key": [
         ("table", 0, 4),

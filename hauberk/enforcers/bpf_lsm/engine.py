@@ -6,36 +6,38 @@ enforces does not depend on this process. Engines know nothing of each other: an
 speak of is refused if any refuses.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from hauberk.automaton.errors import AutomatonError
 from hauberk.enforcers.bpf_lsm import abi, guard
+from hauberk.enforcers.bpf_lsm.hosting import Hosting
+from hauberk.enforcers.bpf_lsm.in_force import RulesInForce
 from hauberk.enforcers.bpf_lsm.lease import Lease, drop_shared
 from hauberk.enforcers.bpf_lsm.loading import adopt, load_beside, load_programs
-from hauberk.enforcers.bpf_lsm.names import compile_table, note_links
-from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE, Tables
+from hauberk.enforcers.bpf_lsm.names import note_links
+from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE
 from hauberk.enforcers.bpf_lsm.programs import OPTIONAL, needed
-from hauberk.enforcers.bpf_lsm.reconcile import reconcile
 from hauberk.enforcers.bpf_lsm.repeats import Repeats
 from hauberk.enforcers.bpf_lsm.sharing import content_key, key_with_homes
-from hauberk.enforcers.bpf_lsm.state import EngineState, InForce, PlacedTable, StateDirectory
-from hauberk.enforcers.bpf_lsm.tables import Table
+from hauberk.enforcers.bpf_lsm.state import EngineState, StateDirectory
+from hauberk.enforcers.bpf_lsm.table import Table
 from hauberk.enforcers.protocol import Enforcer, EnforcerError
-from hauberk.events.identity import RuleIdentity
 from hauberk.events.record import Record, decode_each
 from hauberk.kernel.errors import KernelError
 from hauberk.kernel.features import available_hooks
-from hauberk.kernel.libbpf import run_task_iter, wait_for_programs
+from hauberk.kernel.libbpf import run_task_iter
 from hauberk.kernel.loader import object_image
-from hauberk.kernel.maps import Map, Mapped, pin_name
+from hauberk.kernel.maps import Map, pin_name
 from hauberk.kernel.pins import Pinned
 from hauberk.kernel.ring import RingReader, records
-from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import Rule, Section
+from hauberk.rules.model import Section
 from hauberk.workloads.homes import homes_of
 from hauberk.workloads.mounts import MountsError, mounts_of
+
+if TYPE_CHECKING:
+    from hauberk.rules.meaning import Meaning
 
 SMALLEST_ARENA: Final = 1 << 16
 LARGEST_ARENA: Final = 1 << 30
@@ -46,14 +48,9 @@ MAX_TASKS: Final = 32768
 counted."""
 MAX_MOUNTS: Final = 65536
 """Mounts of all tables together."""
-MAX_RETIRED: Final = 4096
-"""Generations whose rules are kept for the sake of records that nobody has read yet."""
-
-CAST: Final = "bpf_rdonly_cast"
-"""What the programs use where the kernel has it (hauberk/bpf/lib/kernel.h)."""
 
 
-class Engine(Enforcer):
+class Engine(RulesInForce, Enforcer):
     """One instance of the programs, with room for `table_bytes` of tables and for abi.MAX_WORKLOADS
     workloads.
 
@@ -66,19 +63,13 @@ class Engine(Enforcer):
     def __init__(
         self, lease: Lease, pinned: Pinned, state: EngineState, findings: Sequence[str] = ()
     ) -> None:
-        self.findings = list(findings)
+        super().__init__(lease.path.name, pinned, state, findings)
         self._lease = lease
         self._pinned = pinned
-        self._state = state
-        self._files = StateDirectory(lease.path.name)
-        self._heads: Mapped = pinned.map(abi.HEADS).mmap()
-        self._since: Mapped = pinned.map(abi.SINCE).mmap()
-        self._tables = Tables(pinned.map("arena"), pinned.map("mounts"), pinned.map("links"))
         self.violations = RingReader(pinned.map("violations"))
         self.events = RingReader(pinned.map("events"))
         self.repeats = Repeats(pinned.map(abi.REPEATS).mmap())
-        self._unknown = False
-        """Something is in force that the state does not explain."""
+        self.hosting = Hosting(pinned)
 
     @classmethod
     def load(
@@ -135,28 +126,20 @@ class Engine(Enforcer):
         """
         engine = cls(*adopt(name))
         try:
+            engine.keep()
             engine._resume()
         except BaseException:
             engine.close()
             raise
         return engine
 
-    def _resume(self) -> None:
-        self.keep()
-        # Nobody else stores there.
-        words = memoryview(bytes(self._heads.view)).cast("Q")[:: abi.WORKLOAD.size // 8]
-        unknown = reconcile(self._state, {at: word for at, word in enumerate(words) if word})
-        self.findings += unknown
-        self._unknown = bool(unknown)
-        for table in self._state.tables.values():
-            self._tables.restore(table)
-        if not self._unknown:
-            # Programs that began before may walk what has just gone out of use.
-            self.reclaim()
-            self._tables.sweep_mounts()
-
-    def apply(self, workload: int, meaning: Meaning, pid: int, visible: Sequence[Section] = ()) -> list[str]:
+    def apply(
+        self, workload: int, meaning: "Meaning", pid: int, visible: Sequence[Section] = ()
+    ) -> list[str]:
         """See `Enforcer.apply`."""
+        # Whoever only installs what another process compiled does not carry the compiler.
+        from hauberk.enforcers.bpf_lsm.tables import compile_table
+
         try:
             mounts, homes = mounts_of(pid), homes_of(pid)
             key = key_with_homes(content_key(meaning.ruleset, mounts, visible), homes)
@@ -170,115 +153,6 @@ class Engine(Enforcer):
         self.require(needed(table.flags))
         self.install(workload, table, meaning.rules)
         return []
-
-    def compile(self, workload: int, compiler: Callable[[int], Table]) -> Table:
-        """What `compiler` makes for the place that it is given, which is one where the table has room.
-
-        Tables of one workload tend to be of a size; so it is seldom asked twice. Raises EnforcerError.
-        """
-        held = self._state.workloads.get(workload)
-        before = self._tables.placed.get(held.table) if held else None
-        table = compiler(self._tables.base_for(before.size if before else 1))
-        if not self._tables.fits(table):
-            table = compiler(self._tables.base_for(len(table.image)))
-        return table
-
-    def install(
-        self, workload: int, table: Table, rules: Sequence[Rule] = (), about: bytes | None = None
-    ) -> int:
-        """Put a table in force that was compiled for a free place in the arena (FIRST_TABLE in a new engine).
-        If one of the same content is there for another workload, both use that one.
-
-        `rules` are what its rule numbers stand for, `about` what the keeper wants to know of the workload.
-        Returns its generation, which records carry. Raises EnforcerError; all is as before then.
-        """
-        placed = self._tables.of_key(table.key)
-        if placed is not None:
-            return self._put_in_force(workload, placed, rules, about)
-        self._refuse_unknown()
-        placed = self._tables.place(table)
-        try:
-            return self._put_in_force(workload, placed, rules, about)
-        except BaseException:
-            # From the moment of its switch on, programs may walk it.
-            if placed.begin not in self._state.used():
-                self._tables.release(placed.begin)
-                self._state.tables = dict(self._tables.placed)
-            raise
-
-    def _put_in_force(
-        self, workload: int, placed: PlacedTable, rules: Sequence[Rule], about: bytes | None = None
-    ) -> int:
-        self._refuse_unknown()
-        state = self._state
-        state.generation += 1
-        try:
-            force = InForce(state.generation, placed.begin, self._files.write_rules(rules))
-            state.tables = dict(self._tables.placed)
-            state.pending[workload] = force
-            if about is not None:
-                state.about[workload] = about
-            self._files.write(state)
-        except BaseException:
-            state.pending.pop(workload, None)
-            raise
-        held = state.workloads.get(workload)
-        before = self._tables.placed.get(held.table) if held else None
-        if before is None or before.classes != placed.classes:
-            # In advance: who still goes by the old table does not look there.
-            self._since.view.cast("I")[workload] = force.generation
-        # One store: a program sees the old table or the new one, whole.
-        self._heads.store_u64(workload * abi.WORKLOAD.size, force.generation << 32 | placed.head)
-        state.workloads[workload] = state.pending.pop(workload)
-        if held is not None:
-            state.retired = [*state.retired, (workload, held)][-MAX_RETIRED:]
-            self.reclaim()
-        return force.generation
-
-    def _refuse_unknown(self) -> None:
-        if self._unknown:
-            raise EnforcerError(
-                f"policies of {self._lease.path.name} cannot be changed: {self.findings[-1]}",
-                "what is in force stays so; let the command end and start it anew",
-            )
-
-    def reclaim(self) -> None:
-        """Free the tables that are not in force any more, once no program walks them."""
-        used = self._state.used()
-        dead = [begin for begin in self._tables.placed if begin not in used]
-        if not dead:
-            return
-        try:
-            wait_for_programs()
-        except KernelError as error:
-            # They stay for the next time; there is only less room until then.
-            self.findings.append(f"a table could not be freed: {error.message}")
-            return
-        for begin in dead:
-            self._tables.release(begin)
-        self._state.tables = dict(self._tables.placed)
-
-    def generations(self) -> list[tuple[int, int, tuple[RuleIdentity, ...]]]:
-        """Workload, generation and rules of all that records in the rings may speak of. Raises
-        EnforcerError."""
-        state = self._state
-        return [
-            (workload, force.generation, self._files.read_rules(force.rules))
-            for workload, force in (*state.retired, *state.workloads.items())
-        ]
-
-    def forget_retired(self) -> list[tuple[int, int]]:
-        """To be called when the rings were empty after the last change: workloads and generations of which no
-        record can come any more."""
-        gone = [(workload, force.generation) for workload, force in self._state.retired]
-        if gone:
-            self._state.retired = []
-            self._files.forget_rules({force.rules for force in self._state.workloads.values()})
-        return gone
-
-    def about(self, workload: int) -> bytes:
-        """What `install` was told last; empty if that is not known."""
-        return self._state.about.get(workload, b"")
 
     @property
     def is_current(self) -> bool:
@@ -359,13 +233,13 @@ class Engine(Enforcer):
             raise EnforcerError(f"open files could not be listed: {error.message}", error.remedy) from error
         return [record for record in decode_each(records(memoryview(listed))) if isinstance(record, Record)]
 
-    def keep(self) -> None:
-        """Protect this process from confined tasks: one that was forked off and looks after the engine."""
-        guard.keep(self._pinned)
-
-    def tasks(self, workload: int) -> int:
-        """See `Enforcer.tasks`."""
-        return self._heads.load_u64(workload * abi.WORKLOAD.size + 8)
+    def keep(self, pid: int | None = None) -> None:
+        """Protect this process from confined tasks: one that was forked off and looks after the engine. Or
+        another one, on which enforcement depends. Raises KernelError: ESRCH if it has gone."""
+        if pid is None:
+            guard.keep(self._pinned)
+        else:
+            guard.keep_other(self._pinned, pid)
 
     def counters(self) -> dict[str, int]:
         """What was lost or refused for want of room, by the names in `abi.COUNTERS`."""
@@ -402,8 +276,7 @@ class Engine(Enforcer):
         self.violations.close()
         self.events.close()
         self.repeats.close()
-        self._heads.close()
-        self._since.close()
+        self._close_maps()
         self._pinned.close()
 
     def __enter__(self) -> Self:

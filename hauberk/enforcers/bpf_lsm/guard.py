@@ -6,7 +6,7 @@ share, so that a workload of one can harm no other.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
@@ -56,9 +56,17 @@ def release(pinned: Pinned) -> None:
 def keep(pinned: Pinned) -> None:
     """Put this process out of the reach of confined tasks, and see that the bpffs of which it has a directory
     open stays mounted. A process that is forked off has to do it for itself. Raises KernelError."""
-    pidfd = os.pidfd_open(os.getpid())
+    keep_other(pinned, os.getpid(), ("keep_tasks", "note_pins"))
+
+
+def keep_other(pinned: Pinned, pid: int, programs: Sequence[str] = ("keep_tasks",)) -> None:
+    """Put another process out of their reach, until it ends. Raises KernelError: ESRCH if it has gone."""
     try:
-        for program in ("keep_tasks", "note_pins"):
+        pidfd = os.pidfd_open(pid)
+    except OSError as error:
+        raise KernelError(f"process {pid}: {error.strerror}", error.errno or 0) from error
+    try:
+        for program in programs:
             run_task_iter(pinned.programs[program], pidfd)
     finally:
         os.close(pidfd)

@@ -15,7 +15,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Final, Self
 
-from hauberk.enforcers.bpf_lsm.abi import HEADS, WORKLOAD
+from hauberk.enforcers.bpf_lsm.abi import HEADS, MAX_WORKLOADS, WORKLOAD
 from hauberk.enforcers.bpf_lsm.state import StateDirectory, states
 from hauberk.kernel.errors import KernelError, PinError
 from hauberk.kernel.features import BPFFS
@@ -153,10 +153,10 @@ def tasks_of(path: Path) -> int:
     heads = path / "maps" / pin_name(HEADS)
     if not heads.exists():
         return 0
-    with Map(open_pin(heads), HEADS) as map_, map_.mmap() as mapped:
-        tasks: int
-        _, _, tasks = struct.unpack_from(WORKLOAD.format, mapped.view, 0)
-        return tasks
+    size = MAX_WORKLOADS * WORKLOAD.size
+    # A part of the view that is still there keeps the map from being unmapped.
+    with Map(open_pin(heads), HEADS) as map_, map_.mmap() as mapped, mapped.view[:size] as words:
+        return sum(tasks for _, _, tasks in struct.iter_unpack(WORKLOAD.format, words))
 
 
 @contextmanager

@@ -43,6 +43,9 @@ _NEEDED: Final = (
     abi.REPEATS,
     "counters",
     "labelling",
+    "places",
+    "units",
+    "hosting",
 )
 
 
@@ -214,7 +217,7 @@ def _mend(lease: Lease, pinned: Pinned, state: EngineState | StateError) -> list
     for good."""
     expected = () if isinstance(state, StateError) else (*state.maps, *state.programs)
     there = {*pinned.maps, *pinned.programs}
-    gone = sorted({*map(pin_name, (*_NEEDED, *expected)), "label_tasks"} - there)
+    gone = sorted({*map(pin_name, (*_NEEDED, *expected)), "label_tasks", "place_tasks"} - there)
     if gone:
         raise EnforcerError(
             f"{lease.path.name} is not whole, these pins are gone: {', '.join(gone)}",

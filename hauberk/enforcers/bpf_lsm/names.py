@@ -4,52 +4,18 @@ names of files with several links."""
 
 import os
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from typing import Final
 
 from hauberk.enforcers.bpf_lsm import abi
-from hauberk.enforcers.bpf_lsm.sharing import key_with_homes
-from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler, walk
+from hauberk.enforcers.bpf_lsm.table import Table, states
 from hauberk.kernel.libbpf import Program, run_task_iter
 from hauberk.kernel.maps import Map
-from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import Section
-from hauberk.workloads.homes import Home
-from hauberk.workloads.mounts import Mount
 
 _KEY_PARTS: Final = struct.Struct("=IQI")
 _BATCH: Final = 256
 """Files that are open at one time."""
-
-
-def compile_table(
-    meaning: Meaning,
-    base: int,
-    mounts: Sequence[Mount],
-    homes: Sequence[Home],
-    visible: Iterable[Section] = (),
-) -> Table:
-    """The table for a workload that sees `mounts`, with those homes below which a Block names something.
-
-    Raises StateLimitError or ImageTooLargeError if the rules are too many.
-    """
-    table = TableCompiler(meaning, base).compile(mounts, visible)
-    entries = []
-    for home in homes:
-        reached = meaning.exec.run(home.path)
-        if meaning.blocks[meaning.exec.accept_id(reached)] or meaning.blocks_below[reached]:
-            ino = abi.HOME_MAGIC | home.magic if home.magic else home.dev
-            key = abi.MOUNT_KEY.pack(table.offset, abi.HOME_DEV, ino)
-            entries.append((key, abi.MOUNT.pack(0, *states(table, home.path), 0, 0)))
-    return replace(table, mounts=(*table.mounts, *entries), key=key_with_homes(table.key, homes))
-
-
-def states(table: Table, path: bytes) -> tuple[int, int]:
-    """The states of both automata after a path."""
-    _, _, file, exec_, _, _ = abi.TABLE.unpack_from(table.image, table.offset - table.base)
-    return walk(table.image, table.base, file, path), walk(table.image, table.base, exec_, path)
 
 
 def note_links(

@@ -2,13 +2,13 @@
 """Tables in the arena, each with its entries in the `mounts` map: put where nobody looks yet, and taken away
 when nobody can look any more."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from hauberk.enforcers.bpf_lsm import abi
 from hauberk.enforcers.bpf_lsm.regions import Regions, aligned
 from hauberk.enforcers.bpf_lsm.state import PlacedTable
-from hauberk.enforcers.bpf_lsm.tables import Table
+from hauberk.enforcers.bpf_lsm.table import Table
 from hauberk.enforcers.protocol import EnforcerError
 from hauberk.kernel.errors import KernelError
 from hauberk.kernel.maps import Map
@@ -54,6 +54,10 @@ class Tables:
         begin = self._by_key.get(key)
         return None if begin is None else self.placed[begin]
 
+    def keys(self) -> frozenset[bytes]:
+        """The keys of all tables that are there."""
+        return frozenset(self._by_key)
+
     def place(self, table: Table) -> PlacedTable:
         """Write a table to the place that it was compiled for. Raises EnforcerError; nothing has changed
         then."""
@@ -73,7 +77,7 @@ class Tables:
             for key, value in table.mounts:
                 self._mounts.update(key, value)
         except KernelError as error:
-            self.release(begin)
+            self.release((begin,))
             raise EnforcerError(
                 f"the workload's mounts found no room among those of all tables, "
                 f"at most {self._mounts.max_entries}: {error.message}",
@@ -94,20 +98,22 @@ class Tables:
         if table.key:
             self._by_key[table.key] = table.begin
 
-    def release(self, begin: int) -> None:
-        """Take a table away that no program can be walking."""
-        table = self.placed.pop(begin)
-        if self._by_key.get(table.key) == begin:
-            del self._by_key[table.key]
-        for key in table.mounts:
-            self._mounts.delete(key)
+    def release(self, begins: Iterable[int]) -> None:
+        """Take tables away that no program can be walking."""
+        offsets = set()
+        for begin in begins:
+            table = self.placed.pop(begin)
+            if self._by_key.get(table.key) == begin:
+                del self._by_key[table.key]
+            for key in table.mounts:
+                self._mounts.delete(key)
+            offsets.add((table.head & ~abi.HINTS).to_bytes(4, "little"))
+            self._regions.release(begin)
         # Those of files with several links, which came after the table was made.
-        offset = (table.head & ~abi.HINTS).to_bytes(4, "little")
         linked = list(self._links.keys())
         for key in linked:
-            if key.startswith(offset):
+            if key[:4] in offsets:
                 self._links.delete(key)
-        self._regions.release(begin)
 
     def sweep_mounts(self) -> None:
         """Remove what belongs to no table: a keeper was killed while it placed one."""

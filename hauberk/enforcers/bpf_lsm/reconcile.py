@@ -2,8 +2,9 @@
 """What was written down, and what the kernel has: brought together after a keeper's sudden end.
 
 A keeper writes first and switches then. So a pending generation that the kernel has came into force, and one
-that it has not never did. Anything else was done by somebody else, or the state is not this engine's: then
-what is in force is left alone and said loudly.
+that it has not never did; what was to be lifted is lifted if the kernel has no table for it. Anything else
+was done by somebody else, or the state is not this engine's: then what is in force is left alone and said
+loudly.
 """
 
 from collections.abc import Mapping
@@ -25,8 +26,12 @@ def reconcile(state: EngineState, heads: Mapping[int, int]) -> list[str]:
             state.workloads[workload] = pending
             if held is not None:
                 state.retired.append((workload, held))
+        elif workload in state.lifting and not word:
+            if held is not None:
+                state.retired.append((workload, state.workloads.pop(workload)))
         elif word != (_word(state, held) if held is not None else 0):
             unknown.append(f"workload {workload} is under generation {word >> 32}, which nobody wrote down")
+    state.lifting = ()
     given = (word >> 32 for word in heads.values())
     state.generation = max(state.generation, *given) if heads else state.generation
     return unknown

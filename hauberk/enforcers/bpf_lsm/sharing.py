@@ -25,5 +25,5 @@ def content_key(rules: RuleSet, mounts: Sequence[Mount], visible: Iterable[Secti
 
 
 def key_with_homes(key: bytes, homes: Sequence[Home]) -> bytes:
-    """The same for a table that these homes were added to (`names.with_homes`)."""
+    """The same for a table that these homes were added to (`tables.compile_table`)."""
     return sha256(key + msgspec.msgpack.encode(homes)).digest()

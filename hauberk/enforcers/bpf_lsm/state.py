@@ -7,7 +7,8 @@ what it speaks of, so that no generation is ever in force that it does not know;
 kernel does not have was never switched to (`reconcile`). It lives where the pins live: until the machine
 stops.
 
-Rules are many and change seldom, so each list of them has a file of its own, named by its content.
+Rules are many and change seldom, so each list of them has a file of its own, named by its content; and so
+has what the keeper knows of each workload.
 """
 
 import os
@@ -27,6 +28,7 @@ from hauberk.rules.model import Rule
 STATE_ROOT: Final = Path("/run/hauberk")
 STATE: Final = "state"
 _RULES: Final = "rules-"
+_ABOUT: Final = "about-"
 _NEW: Final = ".new"
 _MAGIC: Final = b"hauberk 1\n"
 """Whatever this version cannot read begins with something else."""
@@ -78,8 +80,10 @@ class EngineState(msgspec.Struct):
     """What the kernel is about to be switched to."""
     retired: list[tuple[int, InForce]] = []
     """By workload: what held before, and may have records in the rings still."""
-    about: dict[int, bytes] = {}
-    """What the keeper wants to know of each workload; the engine does not look into it."""
+    lifting: tuple[int, ...] = ()
+    """Workloads that are about to have no table any more."""
+    about: dict[int, str] = {}
+    """The names of what the keeper wants to know of each workload; the engine does not look into it."""
 
     def used(self) -> set[int]:
         """The tables that are in force, or about to be."""
@@ -88,7 +92,8 @@ class EngineState(msgspec.Struct):
 
 def states() -> list[str]:
     """The names of all engines of which a state is kept."""
-    return sorted(path.name for path in STATE_ROOT.iterdir()) if STATE_ROOT.is_dir() else []
+    found = STATE_ROOT.iterdir() if STATE_ROOT.is_dir() else ()
+    return sorted(path.name for path in found if path.is_dir())
 
 
 class StateDirectory:
@@ -125,22 +130,27 @@ class StateDirectory:
 
     def write_rules(self, rules: Sequence[Rule]) -> str:
         """Keep a list of rules; its name. Raises StateError."""
-        data = msgspec.msgpack.encode([RuleIdentity.of(rule) for rule in rules])
-        name = sha256(data).hexdigest()[:_DIGEST]
-        if not (self.path / f"{_RULES}{name}").exists():
-            self._write(f"{_RULES}{name}", data)
-        return name
+        return self._keep(_RULES, [RuleIdentity.of(rule) for rule in rules])
 
     def read_rules(self, name: str) -> tuple[RuleIdentity, ...]:
         """A list of rules by its name. Raises StateError."""
         return self._read(f"{_RULES}{name}", tuple[RuleIdentity, ...])
 
-    def forget_rules(self, but: Collection[str]) -> None:
-        """Remove all lists of rules but these."""
-        for path in self._entries():
-            name = path.name.removeprefix(_RULES)
-            if name != path.name and name not in but:
-                path.unlink(missing_ok=True)
+    def write_about(self, about: bytes) -> str:
+        """Keep what is known of a workload; its name. Raises StateError."""
+        return self._keep(_ABOUT, about)
+
+    def read_about(self, name: str) -> bytes:
+        """What is known of a workload, by its name. Raises StateError."""
+        return self._read(f"{_ABOUT}{name}", bytes)
+
+    def forget(self, rules: Collection[str], about: Collection[str]) -> None:
+        """Remove all lists of rules but these, and all that is known of workloads but this."""
+        for prefix, kept in ((_RULES, rules), (_ABOUT, about)):
+            for path in self._entries():
+                name = path.name.removeprefix(prefix)
+                if name != path.name and name not in kept:
+                    path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove all of it."""
@@ -148,6 +158,13 @@ class StateDirectory:
 
     def _entries(self) -> Iterable[Path]:
         return sorted(self.path.iterdir()) if self.path.is_dir() else ()
+
+    def _keep(self, prefix: str, value: object) -> str:
+        data = msgspec.msgpack.encode(value)
+        name = sha256(data).hexdigest()[:_DIGEST]
+        if not (self.path / f"{prefix}{name}").exists():
+            self._write(f"{prefix}{name}", data)
+        return name
 
     def _write(self, name: str, data: bytes) -> None:
         path, new = self.path / name, self.path / (name + _NEW)

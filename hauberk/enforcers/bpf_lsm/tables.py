@@ -9,17 +9,19 @@ cells of verdict words. The formats are described in `hauberk/bpf/abi.h` and `ha
 
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import NamedTuple, TypeAlias
 
 from hauberk.automaton.pack import TableBuilder
 from hauberk.enforcers.bpf_lsm import abi
 from hauberk.enforcers.bpf_lsm.abi import TableFlag
-from hauberk.enforcers.bpf_lsm.sharing import content_key
+from hauberk.enforcers.bpf_lsm.sharing import content_key, key_with_homes
+from hauberk.enforcers.bpf_lsm.table import Table, states, walk
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import NONE, Operation, Section, Verdict
 from hauberk.rules.sockets import socket_kind
+from hauberk.workloads.homes import Home
 from hauberk.workloads.mounts import Mount
 
 _Operations: TypeAlias = tuple[Operation, ...]
@@ -42,23 +44,6 @@ _UNKNOWN = {
 # One socket of each row of the network table: (family, type, protocol) by protocol kind.
 _PROTOCOL_KINDS = ((40, 0), (2, 6), (2, 17), (2, 1), (2, 58), (2, 132), (2, 33), (17, 0))
 _OTHER_PROTOCOL = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A compiled rule set: an image for the arena, and the entries of the `mounts` map that belong to it."""
-
-    base: int
-    """Arena offset at which the image must stand."""
-    image: bytes
-    offset: int
-    """Arena offset of the table's head."""
-    mounts: tuple[tuple[bytes, bytes], ...]
-    flags: TableFlag
-    key: bytes
-    """Equal for tables of equal content (`sharing.content_key`), wherever they stand."""
-    classes: str = ""
-    """Stands for how it numbers classes of programs: equal where these are."""
 
 
 @dataclass(slots=True)
@@ -102,6 +87,28 @@ class _Template(NamedTuple):
     fixed: int
     own: int
     size: int
+
+
+def compile_table(
+    meaning: Meaning,
+    base: int,
+    mounts: Sequence[Mount],
+    homes: Sequence[Home],
+    visible: Iterable[Section] = (),
+) -> Table:
+    """The table for a workload that sees `mounts`, with those homes below which a Block names something.
+
+    Raises StateLimitError or ImageTooLargeError if the rules are too many.
+    """
+    table = TableCompiler(meaning, base).compile(mounts, visible)
+    entries = []
+    for home in homes:
+        reached = meaning.exec.run(home.path)
+        if meaning.blocks[meaning.exec.accept_id(reached)] or meaning.blocks_below[reached]:
+            ino = abi.HOME_MAGIC | home.magic if home.magic else home.dev
+            key = abi.MOUNT_KEY.pack(table.offset, abi.HOME_DEV, ino)
+            entries.append((key, abi.MOUNT.pack(0, *states(table, home.path), 0, 0)))
+    return replace(table, mounts=(*table.mounts, *entries), key=key_with_homes(table.key, homes))
 
 
 class TableCompiler:
@@ -317,20 +324,6 @@ class TableCompiler:
             )
         entries = _mount_entries(offset, mounts, states, prefixes)
         return Table(self._base, bytes(image), offset, tuple(entries), self._flags, key, meaning.numbering)
-
-
-def walk(image: bytes | bytearray, base: int, state: int, path: bytes) -> int:
-    """The reference to the state after `path` in a table's image that stands at `base`, as the kernel would
-    find it."""
-    for byte in path:
-        if state & 1:
-            break
-        at = state - base
-        owner, target = struct.unpack_from("<II", image, at + 8 * byte)
-        if owner != state:
-            target = struct.unpack_from("<II", image, at)[1]
-        state = target
-    return state
 
 
 def _kind_of_row(row: int) -> int:

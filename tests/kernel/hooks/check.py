@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hauberk.automaton import matches
+from hauberk.automaton.patterns import matches
 from hauberk.enforcers.bpf_lsm.programs import OPTIONAL
 from hauberk.events.record import Call, Record
 from hauberk.kernel.features import available_hooks

@@ -6,7 +6,7 @@ it.
 succeed.
 """
 
-import os
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hauberk.events.record import Call
-from hauberk.kernel.libbpf import run_task_iter
+from hauberk.kernel.errors import KernelError
 from hauberk.rules.model import SELF_PROTECTION
 from tests.kernel.arena import Arena
 from tests.kernel.helpers.act import Session, policy, without
@@ -78,9 +78,7 @@ def session(arena: Arena, act: Path) -> Iterator[Session]:
 def keeper(arena: Arena) -> Iterator[int]:
     """A process that is protected as one that looks after an engine is."""
     with subprocess.Popen(["sleep", "1000"]) as process:
-        pidfd = os.pidfd_open(process.pid)
-        run_task_iter(arena.engine._pinned.programs["keep_tasks"], pidfd)
-        os.close(pidfd)
+        arena.engine.keep(process.pid)
         yield process.pid
         process.kill()
 
@@ -101,6 +99,14 @@ def script(what: str, whom: int) -> str:
 )
 def test_a_keeper_is_left_alone(session: Session, keeper: int, program: str, what: str, call: Call) -> None:
     only_refused_by(session, program, script(what, keeper), call, because=SELF_PROTECTION, error=REFUSED)
+
+
+def test_a_process_that_has_gone_cannot_be_kept(arena: Arena) -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    with pytest.raises(KernelError) as caught:
+        arena.engine.keep(process.pid)
+    assert caught.value.errno == errno.ESRCH
 
 
 def test_a_map_and_a_program_of_an_engine_cannot_be_opened(session: Session) -> None:

@@ -19,7 +19,8 @@ from typing import NoReturn
 from hauberk.enforcers.bpf_lsm import Engine
 from hauberk.enforcers.bpf_lsm.abi import HEADS, TableFlag
 from hauberk.enforcers.bpf_lsm.programs import needless
-from hauberk.enforcers.bpf_lsm.tables import Table, TableCompiler
+from hauberk.enforcers.bpf_lsm.table import Table
+from hauberk.enforcers.bpf_lsm.tables import TableCompiler
 from hauberk.policy.load import load_text
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.normalise import rule_set
