@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's settings as values, with their defaults. `table` says how users name and write them.
+
+Defaults are KubeArmor's where a setting is KubeArmor's, but for three. Host policies hold, as they do under
+the file that comes with KubeArmor's packages for machines without Kubernetes: a policy that was applied
+should not be without effect. Alerts go to standard output. Permitted accesses are not reported: that costs,
+and who wants it asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final, Literal
+
+import msgspec
+
+from hauberk.agent.control.messages import SOCKET
+from hauberk.rules.model import Postures, Section
+
+HOST_NAME_LABEL: Final = "kubearmor.io/hostname"
+"""The label that every node has, its name."""
+
+OnAgentLoss = Literal["run-last-known", "refuse"]
+
+
+def host_name() -> str:
+    """This machine's name."""
+    return os.uname().nodename
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent is told. Paths are absolute.
+
+    `alerts` is a path, `-` for standard output, or empty: nowhere. `socket_group` is empty if only root may
+    ask the agent. `postures` are those of containers. `namespace_postures` has, by namespace, the postures of
+    the sections (`file`, `network`, `capabilities`) that differ there. `on_agent_loss` says what becomes of
+    containers that start while there is no agent. `table_mib` is the room for the tables of all workloads,
+    in MiB, `max_tasks` how many tasks can be confined at once. Containers in `untracked_namespaces` are
+    under no policy. `base_set`: whether posture block leaves readable what every program needs.
+    """
+
+    socket: str = SOCKET
+    socket_group: str = ""
+    policies_directory: str = "/etc/hauberk/policies.d"
+    state_directory: str = "/var/lib/hauberk"
+    alerts: str = "-"
+    host_policy: bool = True
+    container_policy: bool = True
+    postures: Postures = Postures()
+    host_postures: Postures = Postures()
+    visibility: tuple[Section, ...] = ()
+    host_visibility: tuple[Section, ...] = ()
+    namespace_postures: dict[str, dict[str, str]] = {}
+    on_agent_loss: OnAgentLoss = "run-last-known"
+    node_name: str = msgspec.field(default_factory=host_name)
+    node_labels: dict[str, str] = msgspec.field(default_factory=lambda: {HOST_NAME_LABEL: host_name()})
+    cluster: str = "default"
+    table_mib: int = 64
+    max_tasks: int = 32768
+    base_set: bool = True
+    untracked_namespaces: tuple[str, ...] = ("kube-system", "kubearmor")
