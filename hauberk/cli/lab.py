@@ -58,6 +58,7 @@ def run(
       hauberk lab run --kernel 6.1 -- bash
       hauberk lab run --writable . -- make bench
     """
+    _fetch_ahead(command)
     options = hauberk.lab.Options(
         kernel=kernel, icount=icount, memory=memory, append=append, writable=writable
     )
@@ -76,6 +77,15 @@ def run(
         say(error.message + (f"\n  {error.remedy}" if error.remedy else ""))
         sys.exit(LOST)
     sys.exit(status)
+
+
+def _fetch_ahead(command: tuple[str, ...]) -> None:
+    """Fetch what a command is known to need, since the machine has no network."""
+    if Path(command[0]).name == "hauberk" and command[1:2] == ("test",) and "--live" in command:
+        # Other commands need not wait for what this imports.
+        from hauberk.workbench.live import packages
+
+        packages.prepare(progress)
 
 
 @lab.command("kernels")

@@ -4,7 +4,6 @@
 So `hauberk version` does not pay for pydantic, and `hauberk lab` works where the kernel's door is shut.
 """
 
-import importlib
 import os
 import signal
 import sys
@@ -16,31 +15,34 @@ import click
 
 from hauberk import __version__
 from hauberk.cli.ending import FAILED, die_by, say
+from hauberk.cli.lazy import LazyGroup
 from hauberk.errors import HauberkError
 from hauberk.kernel.signals import Interruption
 
-COMMANDS = ("adopt", "completion", "lab", "policy", "probe", "run")
-"""Commands by name: `hauberk.cli.NAME` has a click command NAME."""
+COMMANDS = {
+    name: f"hauberk.cli.{name}"
+    for name in (
+        "adopt",
+        "agent",
+        "completion",
+        "explain",
+        "lab",
+        "policy",
+        "posture",
+        "probe",
+        "run",
+        "status",
+        "test",
+        "top",
+    )
+}
+"""Commands, and the module of each."""
 
 DEBUG = "HAUBERK_DEBUG"
 """Set in the environment, errors are told with where they happened."""
 
 
-class Commands(click.Group):
-    """A group whose commands are modules."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted((*COMMANDS, *super().list_commands(ctx)))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS:
-            command = getattr(importlib.import_module(f"hauberk.cli.{cmd_name}"), cmd_name)
-            assert isinstance(command, click.Command)
-            return command
-        return super().get_command(ctx, cmd_name)
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def hauberk() -> None:
     """Make the kernel refuse what a policy forbids.
 
@@ -50,6 +52,10 @@ def hauberk() -> None:
       hauberk policy check policies/                   what is wrong with policies
       hauberk run -p policy.yaml -l app=web -- CMD     a command under a policy
       hauberk adopt --alerts alerts.jsonl              a run whose Hauberk was killed
+      hauberk agent --print-config                     how this node's agent is set up
+      hauberk policy apply -f policies/                put policies in force on this node
+      hauberk status                                   this node's workloads, and how they stand
+      hauberk explain --workload web --exec /bin/sh    which rule decides, and why
       hauberk lab run -- hauberk run -p ... -- CMD     the same in a throwaway machine
       eval "$(hauberk completion bash)"                completion for this shell
 

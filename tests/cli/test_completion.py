@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hauberk.cli.main import COMMANDS
+
 HAUBERK = str(Path(sys.executable).with_name("hauberk"))
 
 
@@ -38,7 +40,7 @@ def test_bash_completes_by_it() -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("hauberk ", {"adopt", "completion", "lab", "policy", "probe", "run", "version"}),
+        ("hauberk ", {*COMMANDS, "version"}),
         ("hauberk run --allow", {"--allow-unenforced", "--allow-unselected"}),
         ("hauberk completion ", {"bash", "fish", "zsh"}),
     ],

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node: its engine, its workloads and their policies, and what is to be done when something happens.
+
+Starts of containers come before everything else: whatever takes long looks in between whether some wait
+(`tend`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hauberk.agent.compiler.client import Compiler
+from hauberk.agent.compiler.jobs import Checked, Facts, Source
+from hauberk.agent.config.settings import Settings
+from hauberk.agent.control.messages import Explain, Explanation
+from hauberk.agent.node.changes import Changes
+from hauberk.agent.node.entrance import Entrance
+from hauberk.agent.node.findings import Findings
+from hauberk.agent.node.member import Member
+from hauberk.agent.node.members import Members
+from hauberk.agent.node.ruling import Ruling
+from hauberk.agent.node.services import Services
+from hauberk.agent.node.starts import Starts
+from hauberk.agent.node.tally import Tally
+from hauberk.agent.policies.store import GLOBAL, PolicyStore
+from hauberk.agent.reader import Reader
+from hauberk.enforcers.bpf_lsm.engine import Engine
+from hauberk.errors import HauberkError
+from hauberk.events.clock import Clock
+from hauberk.events.identity import WorkloadIdentity
+from hauberk.events.pipeline import Pipeline, Sink
+from hauberk.events.translate import Translator
+from hauberk.rules.model import Posture, Postures
+
+SERVICES: Final = Path("/sys/fs/cgroup/system.slice")
+"""Where systemd has a directory for each service."""
+ENGINE: Final = "node"
+"""The name of the agent's engine."""
+
+
+class Node:
+    """Everything that the agent knows and does, without the loop that drives it."""
+
+    def __init__(
+        self, settings: Settings, store: PolicyStore, engine: Engine, sinks: Sequence[Sink] | None
+    ) -> None:
+        """Take up what the engine has in force. Without `sinks` what the kernel reports is left to another
+        agent. Raises HauberkError."""
+        self.settings = settings
+        self.store = store
+        self.engine = engine
+        self.findings = Findings()
+        self.tally = Tally()
+        self.members = Members(engine)
+        self._compiler = Compiler([settings.alerts] if settings.alerts.startswith("/") else ())
+        self._translator = Translator(Clock())
+        for member in self.members:
+            self._introduce(member)
+        for workload, generation, rules in engine.generations():
+            self._translator.add_rules(workload, generation, rules)
+        self.pipeline = Pipeline(self._translator, (self.tally, *(sinks or ())), on_ended=self._ended)
+        self._reader = Reader(engine, self.pipeline) if sinks is not None else None
+        self.entrance: Entrance | None = None
+        self.changes = Changes()
+        self._some_ended = False
+        ruling = Ruling(engine, self._compiler, self.facts, self._translator.add_rules)
+        self.ruling = ruling
+        self.starts = Starts(engine, self.members, ruling, on_come=self._introduce, on_gone=self._forget)
+        self.services = Services(engine, self.members, ruling, on_come=self._introduce, on_gone=self._forget)
+
+    # What the node is made of
+
+    def _introduce(self, member: Member) -> None:
+        self._translator.add_workload(member.number, self.identity(member))
+
+    def _forget(self, member: Member) -> None:
+        self._translator.drop_workload(member.number)
+        self.tally.forget(self.identity(member))
+
+    def facts(self, member: Member) -> Facts:
+        """What the compiler has to know of a member."""
+        found = member.container
+        return Facts(
+            number=member.number,
+            kind=member.kind,
+            namespace=self._namespace(member),
+            name=member.name,
+            labels=member.labels,
+            node=self.settings.node_name if self.settings.host_policy and not found else None,
+            node_labels=self.settings.node_labels,
+            postures=self.postures_of(member),
+            visible=self.settings.visibility if found else self.settings.host_visibility,
+            pid=found.pid if found else 1,
+            guarded=found is not None,
+            base_set=self.settings.base_set,
+            forced=self.store.forced(),
+        )
+
+    def _namespace(self, member: Member) -> str | None:
+        """By which policies select a member; None: none of a namespace does."""
+        is_tracked = self.settings.container_policy and (
+            member.namespace not in self.settings.untracked_namespaces
+        )
+        return member.namespace if is_tracked or not member.container else None
+
+    def postures_of(self, member: Member) -> Postures:
+        """The default postures of a member: its own, else its namespace's, else those of all."""
+        is_container = member.kind == "container"
+        found = self.settings.postures if is_container else self.settings.host_postures
+        for sections in (
+            self.store.postures(GLOBAL) if is_container else {},
+            self.settings.namespace_postures.get(member.namespace, {}),
+            self.store.postures(f"namespace {member.namespace}"),
+            self.store.postures(f"workload {member.name}"),
+        ):
+            found = replace(found, **{section: Posture(value) for section, value in sections.items()})
+        return found
+
+    def posture_scopes(self) -> dict[str, dict[str, str]]:
+        """The postures in force, by scope."""
+        own = {
+            "global": _sections(self.settings.postures) | self.store.postures(GLOBAL),
+            "host": _sections(self.settings.host_postures),
+        }
+        for namespace, sections in self.settings.namespace_postures.items():
+            own[f"namespace {namespace}"] = dict(sections)
+        for scope, sections in self.store.scopes.items():
+            own[scope] = own.get(scope, {}) | sections
+        return own
+
+    def identity(self, member: Member) -> WorkloadIdentity:
+        """What alerts say of a member."""
+        return member.identity(self.settings.node_name, self.settings.cluster)
+
+    def check(self, sources: Sequence[Source]) -> Checked:
+        """Look at policies; nothing changes. Raises HauberkError."""
+        return self._compiler.check(sources)
+
+    def explain(self, member: Member, query: Explain) -> tuple[Explanation, ...]:
+        """What is decided about accesses of a member, and why. Raises HauberkError."""
+        return self._compiler.explain(self.facts(member), query, member.began)
+
+    def losses(self) -> dict[str, int]:
+        """What was lost or refused for want of room, by cause."""
+        counters = self.engine.counters()
+        self.pipeline.note_ring_losses(counters["lost_violations"], counters["lost_events"])
+        lost = {**msgspec.structs.asdict(self.pipeline.losses), **counters}
+        return {cause: count for cause, count in lost.items() if count}
+
+    def all_findings(self) -> Iterator[str]:
+        """What is wrong now, in words."""
+        yield from self.engine.findings
+        yield from self.findings
+        for faults in self.store.faults.values():
+            yield from faults
+        for name, why in self.starts.unbound.items():
+            yield f"container {name[:12]} is not bound: {why}"
+
+    # What is done when something happens
+
+    def open(self, command: Sequence[str]) -> None:
+        """Begin: have starts of containers held, and put everything under the policies there are. `command`
+        puts a container in its place while no agent is there. Raises HauberkError."""
+        self.entrance = Entrance(
+            self.starts,
+            self.engine,
+            self.findings,
+            on_agent_loss=self.settings.on_agent_loss,
+            command=command,
+            on_revived=self.catch_up,
+        )
+        self.findings.of("policies", self.load_directory)
+        self.findings.of("policies", self.rule)
+        self.catch_up()
+        self.watch()
+
+    def load_directory(self) -> None:
+        """Read the watched directory anew. Raises HauberkError."""
+        self.store.load_directory(Path(self.settings.policies_directory), self.check)
+
+    def reload(self, reread: Callable[[], Settings]) -> None:
+        """Go on with the settings as they are now, unless these have faults, and with what the watched
+        directory holds."""
+        self.findings.of("settings", lambda: self._take(reread()))
+        for member in self.members:
+            self._introduce(member)
+            self.ruling.retry(member)
+        self.findings.of("policies", self.load_directory)
+        self.findings.of("policies", self.rule)
+        self.catch_up()
+
+    def _take(self, settings: Settings) -> None:
+        """Raises HauberkError if a setting differs that cannot change while the agent runs."""
+        fixed = ("socket", "socket_group", "state_directory", "alerts", "table_mib", "max_tasks")
+        changed = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
+        if changed:
+            raise HauberkError(
+                f"these settings take effect when the agent is started anew: {', '.join(changed)}",
+                "restart the agent; what is in force stays so",
+            )
+        self.settings = settings
+
+    def watch(self) -> None:
+        """Watch the directories that tell of containers, services and policies."""
+        self.changes.watch([*self.starts.runtimes.watched(), SERVICES])
+        self.changes.watch([Path(self.settings.policies_directory)], written=True)
+
+    def look_at_changes(self) -> None:
+        """Something has changed in a directory that is watched."""
+        changed = self.changes.read()
+        policies = Path(self.settings.policies_directory)
+        if changed is None or policies in changed:
+            self.findings.of("policies", self.load_directory)
+            self.findings.of("policies", self.rule)
+        if changed is None or changed - {policies}:
+            self.catch_up()
+            if self.entrance is not None:
+                self.entrance.look_for_programs()
+        self.watch()
+
+    def catch_up(self) -> None:
+        """Put whatever has come under its policies, and forget what has gone. Trouble becomes a finding."""
+        self.findings.of("containers", self.starts.catch_up)
+        self.findings.of("services", lambda: self.services.catch_up(self._compiler.units()))
+
+    def rule(self) -> None:
+        """Put everybody under the policies that there are now, containers of a name in the order of their
+        start. Raises HauberkError if the policies cannot be used."""
+        self._compiler.use(self.store.sources())
+        containers = self.members.containers()
+        for member, fingerprint in zip(containers, self.ruling.choose(containers), strict=True):
+            self.ruling.put(member, fingerprint)
+            self.tend()
+        self.findings.of("services", lambda: self.services.catch_up(self._compiler.units()))
+
+    def tend(self) -> None:
+        """Look after starts that wait, and after the rings, in the middle of something else."""
+        if self.entrance is not None:
+            self.entrance.serve()
+        if self._reader is not None:
+            self._reader.read()
+
+    def read(self) -> None:
+        """Pass on what the kernel reported, and part with who has ended."""
+        if self._reader is not None:
+            self._reader.read()
+        if self._some_ended:
+            self._some_ended = False
+            self.findings.of("containers", self.starts.catch_up)
+
+    def due_in(self) -> float | None:
+        """In how many seconds `read` has to be called although nothing may have happened."""
+        return self._reader.due_in() if self._reader is not None else None
+
+    def flush(self) -> bool:
+        """Let the sinks try again, and forget rules of which no record can come. Whether to do it again."""
+        self.pipeline.flush()
+        rings = self.engine.violations, self.engine.events
+        if any(ring.read != ring.written for ring in rings):
+            return True
+        for workload, generation in self.engine.forget_retired():
+            self._translator.drop_rules(workload, generation)
+        return False
+
+    @property
+    def compiler_is_awake(self) -> bool:
+        """Whether `rest` has memory to give back."""
+        return self._compiler.pid is not None
+
+    def rest(self) -> None:
+        """Give back what is only needed now and then."""
+        self._compiler.rest()
+
+    def close(self) -> None:
+        """Leave everything in force, and the gate at its post."""
+        if self._reader is not None:
+            self._reader.finish()
+        if self.entrance is not None:
+            self.entrance.close()
+        self._compiler.close()
+        self.changes.close()
+        self.engine.close()
+
+    def _ended(self, workload: int) -> None:
+        self._some_ended = True
+
+
+def _sections(postures: Postures) -> dict[str, str]:
+    return {
+        "file": str(postures.file),
+        "network": str(postures.network),
+        "capabilities": str(postures.capabilities),
+    }
