@@ -4,7 +4,7 @@
 meson-python's own editable install puts a hook into every Python that starts: it runs ninja at the first
 import of the package, writes no bytecode and knows only the files there were when it was configured. In the
 lab's guest the source tree is read-only and the CPU emulated, so there it would be slow at best. Here an
-editable install is one line in a .pth file that names the source tree, and the two things that are compiled
+editable install is one line in a .pth file that names the source tree, and the things that are compiled
 are symbolic links in the tree (not in git) into the build directory: `ninja -C build/...` or `make build`
 renews them, and importing never does.
 """
@@ -38,6 +38,7 @@ COMPILED = (
     "hauberk/automaton/_core.abi3.so",
     "hauberk/kernel/_shim.abi3.so",
     "hauberk/bpf/hauberk.bpf.o",
+    "hauberk/workbench/live/programs",
 )
 
 

@@ -70,7 +70,8 @@ requirements() {
 		import hashlib, sys, tomllib
 		with open("pyproject.toml", "rb") as file:
 		    asked = tomllib.load(file)
-		text = repr((asked["build-system"], asked["project"], sys.version))
+		with open("scripts/backend.py") as file:
+		    text = repr((asked["build-system"], asked["project"], sys.version, file.read()))
 		print(hashlib.sha256(text.encode()).hexdigest())
 	END
 }
