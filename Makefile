@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target does all the set-up it needs, and the set-up looks first whether it is needed.
 .DEFAULT_GOAL := help
-.PHONY: help setup build test quick fuzz demo bench bench-check wheel clean
+.PHONY: help setup build test quick containers fuzz demo bench bench-check wheel clean
 
 help:
 	@echo 'make setup    system packages, virtual environment in .venv, build'
-	@echo 'make test     all tests: here, and in the lab on kernels 6.1 and 6.12'
+	@echo 'make test     tests here, and in the lab on kernels 6.1 and 6.12'
 	@echo 'make quick    checks and tests that boot no machine'
+	@echo 'make containers  tests with containerd, Docker and Podman, in the lab on both kernels'
 	@echo 'make fuzz     random bytes for all that reads bytes of others, ten minutes for each'
 	@echo 'make demo     an attack on a real service, without policies and with them'
 	@echo 'make bench    the figures of docs/performance.md, in the lab'
@@ -24,6 +25,9 @@ test: setup
 
 quick: setup
 	@.venv/bin/python scripts/run_tests.py --quick
+
+containers: setup
+	@.venv/bin/python scripts/run_tests.py --containers
 
 fuzz: setup
 	@.venv/bin/python -m tests.fuzz.run

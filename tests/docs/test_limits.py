@@ -3,10 +3,11 @@
 
 import re
 
+from hauberk.agent.gate import keeper
 from hauberk.agent.reader import WINDOW_SECONDS
 from hauberk.automaton.limits import STATE_LIMIT
 from hauberk.automaton.parse import MAX_NESTING
-from hauberk.enforcers.bpf_lsm import engine, loading
+from hauberk.enforcers.bpf_lsm import engine, in_force, loading
 from hauberk.events.repeats import KEPT_BYTES, SLOTS
 from hauberk.policy import document, faults, fields, load, unenforced
 from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN
@@ -61,7 +62,7 @@ def expected() -> dict[str, str]:
             constant("lib/slow_walk.h", "ATTEMPTS")
         ),
         "Long decisions and alerts under way at one time": str(constant("lib/scratch.h", "HB_SCRATCHES")),
-        "Changes of policies whose alerts have not been read": str(engine.MAX_RETIRED),
+        "Changes of policies whose alerts have not been read": str(in_force.MAX_RETIRED),
         "Entries of directories that are looked at for one workload": f"{links.ENTRIES:,}",
         "Blocked names of files with several links that are noted": str(links.FILES),
         "Such names of one file that are weighed": str(constant("abi.h", "HB_LINK_NAMES")),
@@ -69,6 +70,9 @@ def expected() -> dict[str, str]:
             constant("hooks/descriptor.h", "HB_DESCRIPTORS"), ","
         ),
         "Capabilities by number": str(constant("abi.h", "HB_CAPS")),
+        "Execs that wait at [the gate](gate.md)": str(keeper.MOST_HELD),
+        "Answer of the agent to one that waits": f"{keeper.ANSWER_SECONDS:.0f} s",
+        "Binding one to the last policies without an agent": f"{keeper.COMMAND_SECONDS:.0f} s",
         "Alerts that wait for Hauberk in the kernel": mebibytes(engine.VIOLATION_RING),
         "Logs of permitted accesses that wait": mebibytes(engine.EVENT_RING),
         f"Violations that differ, whose repeats are counted, in {WINDOW_SECONDS:.0f} s": str(SLOTS),
