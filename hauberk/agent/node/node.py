@@ -232,7 +232,8 @@ class Node:
         self._compiler.use(self.store.sources())
         containers = self.members.containers()
         for member, fingerprint in zip(containers, self.ruling.choose(containers), strict=True):
-            self.ruling.put(member, fingerprint)
+            waits = member.container is not None and member.container.waits
+            self.ruling.put(member, fingerprint, waits=waits)
             self.tend()
         self.findings.of("services", lambda: self.services.catch_up(self._compiler.units()))
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from msgspec.structs import replace as with_fields
 
@@ -18,6 +19,8 @@ from hauberk.rules.model import Action, Rule
 
 Learn = Callable[[int, int, Sequence[Rule | RuleIdentity]], None]
 """Is told of each workload, generation and rules that records may speak of."""
+_SHARED: Final = 64
+"""Lists of rules that are looked for among those known, so that many workloads take the memory of one."""
 
 
 class Ruling:
@@ -30,6 +33,7 @@ class Ruling:
         self._compiler = compiler
         self._facts = facts
         self._learn = learn
+        self._known: dict[tuple[RuleIdentity, ...], tuple[RuleIdentity, ...]] = {}
 
     def choose(self, members: Sequence[Member]) -> list[str]:
         """What each would be under (`Compiler.choose`); empty for a service that only the host's policies
@@ -112,5 +116,12 @@ class Ruling:
             if compiled.linked:
                 self._engine.note_links(table, root, compiled.linked)
             generation = self._engine.install(number, table, compiled.rules)
-        self._learn(number, generation, compiled.rules)
+        self._learn(number, generation, self._identities(compiled.rules))
         return compiled
+
+    def _identities(self, rules: Sequence[Rule]) -> tuple[RuleIdentity, ...]:
+        """What alerts say of the rules: the same object for workloads that have the same."""
+        if len(self._known) >= _SHARED:
+            self._known.clear()
+        found = tuple(map(RuleIdentity.of, rules))
+        return self._known.setdefault(found, found)

@@ -124,7 +124,8 @@ class Yard:
     def command_waits(self, script: str = "") -> None:
         """The command waits for `let_go` before it does this."""
         os.mkfifo(self.directory / "fifo")
-        self.command_does(f"read word < {self.directory}/fifo\n{script}")
+        # Again if it comes while another run's end of the pipe is just being closed.
+        self.command_does(f"until read word < {self.directory}/fifo; do :; done\n{script}")
 
     def let_go(self) -> None:
         """Have one run of the command go on; it is there when this returns."""
