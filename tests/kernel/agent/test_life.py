@@ -10,7 +10,7 @@ import pytest
 
 from hauberk.agent.control.client import AgentError
 from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
-from tests.kernel.agent.agent import GROUND, Agent, in_cgroup, run, until
+from tests.kernel.agent.agent import GROUND, Agent, descriptors, in_cgroup, run, until
 from tests.kernel.agent.test_host import file_rule, host_policy, unit_policy
 from tests.kernel.helpers import SHARE
 
@@ -106,19 +106,16 @@ def test_changes_are_atomic_under_load(agent: Agent, secret: Path) -> None:
 
 def test_nothing_piles_up_in_the_agent(agent: Agent, secret: Path) -> None:
     assert agent.process
-    descriptors = Path(f"/proc/{agent.process.pid}/fd")
 
-    def once() -> int:
+    def once() -> None:
         agent.apply(host_policy("again", file_rule(secret)))
         agent.delete("again")
-        return len(list(descriptors.iterdir()))
 
-    before = once()
+    once()
+    before = descriptors(agent.process.pid)
     for _ in range(5):
         once()
-    # The last question's connection may not be closed yet.
-    once()
-    until(lambda: len(list(descriptors.iterdir())) == before, "as many descriptors as before")
+    assert descriptors(agent.process.pid) == before
 
 
 def test_uninstalling_leaves_nothing(agent: Agent, secret: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.agent.agent import CGROUPS, Agent, until
+from tests.kernel.agent.agent import CGROUPS, Agent, descriptors, until
 from tests.kernel.helpers import SHARE
 
 RECORDS = Path("/run/runc")
@@ -118,7 +118,6 @@ def test_many_containers_under_a_thousand_rules_fit_into_sixty_mebibytes(
 def test_containers_that_come_and_go_leave_nothing(agent: Agent, records: None) -> None:
     agent.apply(policy("churn", 3))
     assert agent.process
-    descriptors = Path(f"/proc/{agent.process.pid}/fd")
 
     def generation(round_: int) -> None:
         with ExitStack() as stack:
@@ -128,7 +127,7 @@ def test_containers_that_come_and_go_leave_nothing(agent: Agent, records: None) 
         until(lambda: containers(agent) == 0, "no containers in the status")
 
     generation(0)
-    before = len(list(descriptors.iterdir())), len(agent.status().workloads)
+    before = descriptors(agent.process.pid), len(agent.status().workloads)
     generation(1)
     generation(2)
-    assert (len(list(descriptors.iterdir())), len(agent.status().workloads)) == before
+    assert (descriptors(agent.process.pid), len(agent.status().workloads)) == before
