@@ -57,13 +57,21 @@ class Starts:
         # What a user's runtime says holds up nobody else.
         doubted = [each for each in self.unbound if not each.startswith("user ")]
         self._unknown_since = {each: self._unknown_since.get(each, now) for each in doubted}
-        there = {key_of(each) for each in found.containers}
-        new = [each for each in found.containers if self._members.of_container(each) is None]
-        for each in new:
-            self._bind(each)
-        if not all(each.waits for each in new):
+        # Who could not be bound before is no member, and is tried again if it still waits.
+        late = self._unplaced = False
+        for each in found.containers:
+            member = self._members.of_container(each)
+            if member is None:
+                self._bind(each)
+                late = late or not each.waits
+            elif member.container != each:
+                self._rename(member, each)
+                # It began before it had its place.
+                late = late or not (each.waits or self._engine.tasks(member.number))
+        if late:
             # Their tasks run already, and no exec will label these.
             self._engine.hosting.label_running()
+        there = {key_of(each) for each in found.containers}
         for member in self._members.containers():
             if member.container and key_of(member.container) not in there:
                 self._part(member)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the node and its workloads are, in the agent's messages."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from hauberk.agent.control.messages import PolicyRef, RuntimeStatus, Standing, WorkloadStatus
@@ -69,7 +70,7 @@ def standings(node: Node, ref: PolicyRef) -> Iterator[Standing]:
 def runtimes(node: Node) -> Iterator[RuntimeStatus]:
     """The container runtimes of the node, and how starts of their containers are held."""
     held = node.entrance.gate.held if node.entrance else ()
-    for name in sorted(node.starts.runtimes.present()):
-        containers = [each for each in node.members.containers() if each.container]
-        count = sum(each.container is not None and each.container.runtime == name for each in containers)
-        yield RuntimeStatus(name, "gate" if held else "none", " ".join(held), count)
+    counts = Counter(each.container.runtime for each in node.members.containers() if each.container)
+    # Podman keeps no records of its own where those of low-level runtimes are: it shows by its containers.
+    for name in sorted(counts.keys() | node.starts.runtimes.present().keys()):
+        yield RuntimeStatus(name, "gate" if held else "none", " ".join(held), counts[name])
