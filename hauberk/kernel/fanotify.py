@@ -9,10 +9,11 @@ kernel lets all that wait go on.
 import errno
 import os
 import struct
-from typing import NamedTuple, NoReturn, Self
+from typing import NamedTuple, NoReturn
 
 from hauberk.kernel._shim import ffi, lib
 from hauberk.kernel.errors import KernelError
+from hauberk.kernel.owned import Owned
 
 _EVENT = struct.Struct("=IBBHQii")  # struct fanotify_event_metadata: length, version, -, -, mask, fd, pid
 _ANSWER = struct.Struct("=iI")  # struct fanotify_response: fd, verdict
@@ -37,8 +38,11 @@ class Asked(NamedTuple):
         return os.readlink(f"/proc/self/fd/{self.fd}")
 
 
-class ExecPermissions:
-    """A group of marked files. `fileno()` becomes readable (poll) when somebody waits. One thread only."""
+class ExecPermissions(Owned):
+    """A group of marked files. `fileno()` becomes readable (poll) when somebody waits. One thread only.
+
+    When it is closed, all go on that wait, and the marks are forgotten.
+    """
 
     def __init__(self) -> None:
         """Raises KernelError: without CAP_SYS_ADMIN, or on a kernel without permission events."""
@@ -94,18 +98,6 @@ class ExecPermissions:
             pass
         finally:
             os.close(asked.fd)
-
-    def close(self) -> None:
-        """Let all go on that wait, and forget the marks."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _fail(doing: str) -> NoReturn:

@@ -5,10 +5,11 @@ import errno
 import os
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple, NoReturn, Self
+from typing import NamedTuple, NoReturn
 
 from hauberk.kernel._shim import ffi, lib
 from hauberk.kernel.errors import KernelError
+from hauberk.kernel.owned import Owned
 
 CREATE: int = lib.IN_CREATE
 DELETE: int = lib.IN_DELETE
@@ -40,7 +41,7 @@ class Event(NamedTuple):
     name: str = ""
 
 
-class Inotify:
+class Inotify(Owned):
     """A set of watched paths. `fileno()` becomes readable (poll) when there are events. One thread only."""
 
     def __init__(self) -> None:
@@ -93,17 +94,6 @@ class Inotify:
                 yield Event(self._paths[watch], mask, name)
                 if mask & IGNORED:
                     del self._paths[watch]
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _fail(doing: str, known: int, remedy: str) -> NoReturn:

@@ -17,6 +17,7 @@ from typing import Any, Self
 from hauberk.kernel._shim import ffi, lib
 from hauberk.kernel.errors import AttachError, KernelError, LoadError, PinError, fail
 from hauberk.kernel.maps import Map, memlock, pin, pin_name
+from hauberk.kernel.owned import Owned
 
 LOG_BYTES = 256 * 1024
 """How much of the end of libbpf's and the verifier's messages is kept."""
@@ -24,7 +25,7 @@ LOG_BYTES = 256 * 1024
 _FAILED_PROGRAM = re.compile(r"prog '([^']+)': (?:failed to load|BPF program load failed)")
 
 
-class Descriptor:
+class Descriptor(Owned):
     """Something of the kernel behind a file descriptor, which it owns."""
 
     def __init__(self, fd: int, name: str) -> None:
@@ -40,17 +41,6 @@ class Descriptor:
     def pin(self, path: Path) -> None:
         """Gives it a name in a bpffs, which keeps it alive without this process."""
         pin(self.fd, path, self.name)
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, fd={self._fd})"

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from hauberk.kernel._shim import ffi, lib
 from hauberk.kernel.errors import MapError, PinError, fail
+from hauberk.kernel.owned import Owned
 
 _RINGBUF = 27
 _PERCPU_TYPES = frozenset({5, 6, 10, 21})  # PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH, PERCPU_CGROUP_STORAGE
@@ -60,7 +61,7 @@ class Mapped:
         self.close()
 
 
-class Map:
+class Map(Owned):
     """A map behind a file descriptor, which it owns and closes."""
 
     def __init__(self, fd: int, name: str = "") -> None:
@@ -179,17 +180,6 @@ class Map:
         if len(key) != self.key_size:
             raise ValueError(f"map {self.name}: a key has {self.key_size} bytes, not {len(key)}")
         return ffi.from_buffer(key)
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Map({self.name!r}, fd={self._fd})"
