@@ -72,6 +72,10 @@ class Setting:
 
 _POSTURES: Final = tuple(str(posture) for posture in Posture)
 _POSTURE_OF: Final = (("File", "file"), ("Network", "network"), ("Capabilities", "capabilities"))
+_POSTURES_OF: Final = (
+    ("default", "postures", "containers"),
+    ("hostDefault", "host_postures", "the host and its services"),
+)
 _BESIDE: Final = "once the section has an Allow rule, in "
 _SOCKET_BYTES: Final = 107
 """Longest name of a unix socket."""
@@ -114,22 +118,13 @@ SETTINGS: Final = (
     ),
     *(
         Setting(
-            f"default{name}Posture",
-            f"postures.{section}",
+            f"{prefix}{name}Posture",
+            f"{attribute}.{section}",
             Choice(_POSTURES),
-            f"What becomes of accesses that no rule names, {_BESIDE}containers",
+            f"What becomes of accesses that no rule names, {_BESIDE}{where}",
             kubearmor=True,
         )
-        for name, section in _POSTURE_OF
-    ),
-    *(
-        Setting(
-            f"hostDefault{name}Posture",
-            f"host_postures.{section}",
-            Choice(_POSTURES),
-            f"What becomes of accesses that no rule names, {_BESIDE}the host and its services",
-            kubearmor=True,
-        )
+        for prefix, attribute, where in _POSTURES_OF
         for name, section in _POSTURE_OF
     ),
     Setting(

@@ -44,8 +44,9 @@ class Daemon:
         self._gate = -1
         self._selector = selectors.DefaultSelector()
         self._listen(signals, self._heed)
-        self._listen(node.engine.violations, node.read)
-        self._listen(node.engine.events, node.read)
+        # These only wake the loop up, which looks after rings and the gate each time.
+        self._listen(node.engine.violations)
+        self._listen(node.engine.events)
         self._listen(node.changes, node.look_at_changes)
         self._listen(server, server.on_ready)
 
@@ -59,7 +60,8 @@ class Daemon:
             # Whoever waits to start does so before all else.
             self._entrance.serve()
             for key, _ in ready:
-                key.data()
+                if key.data is not None:
+                    key.data()
                 self._dirty = True
             self._node.read()
             if not ready:
@@ -71,7 +73,7 @@ class Daemon:
     def close(self) -> None:
         self._selector.close()
 
-    def _listen(self, source: Readable, act: Callable[[], None]) -> None:
+    def _listen(self, source: Readable, act: Callable[[], None] | None = None) -> None:
         self._selector.register(source.fileno(), selectors.EVENT_READ, act)
 
     def _listen_to_gate(self) -> None:
@@ -83,7 +85,7 @@ class Daemon:
                 with suppress(KeyError):
                     self._selector.unregister(self._gate)
             if line >= 0:
-                self._selector.register(line, selectors.EVENT_READ, self._entrance.serve)
+                self._selector.register(line, selectors.EVENT_READ)
             self._gate = line
 
     def _patience(self, watchdog: float | None) -> float | None:

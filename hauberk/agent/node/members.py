@@ -36,9 +36,6 @@ class Members:
     def __iter__(self) -> Iterator[Member]:
         return iter(list(self._all.values()))
 
-    def __len__(self) -> int:
-        return len(self._all)
-
     def get(self, number: int) -> Member:
         """Raises KeyError."""
         return self._all[number]

@@ -122,8 +122,8 @@ class Node:
     def posture_scopes(self) -> dict[str, dict[str, str]]:
         """The postures in force, by scope."""
         own = {
-            "global": _sections(self.settings.postures) | self.store.postures(GLOBAL),
-            "host": _sections(self.settings.host_postures),
+            "global": sections_of(self.settings.postures) | self.store.postures(GLOBAL),
+            "host": sections_of(self.settings.host_postures),
         }
         for namespace, sections in self.settings.namespace_postures.items():
             own[f"namespace {namespace}"] = dict(sections)
@@ -289,7 +289,8 @@ class Node:
         self._some_ended = True
 
 
-def _sections(postures: Postures) -> dict[str, str]:
+def sections_of(postures: Postures) -> dict[str, str]:
+    """Postures by their sections, as messages and settings have them."""
     return {
         "file": str(postures.file),
         "network": str(postures.network),

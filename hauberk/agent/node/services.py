@@ -46,9 +46,11 @@ class Services:
         self._hold_host(any(chosen[:2]))
         for member, fingerprint in zip(host, chosen, strict=False):
             self._ruling.put(member, fingerprint)
+        named_now = self._engine.hosting.units()
         for member, fingerprint in zip(units, chosen[2:], strict=True):
             self._ruling.put(member, fingerprint)
-            self._name(member, wanted=bool(fingerprint))
+            is_named = named_now.get(member.unit) == member.number
+            self._name(member, wanted=bool(fingerprint), is_named=is_named)
             if not fingerprint and member.unit not in running | set(named):
                 self._part(member)
         if any(chosen):
@@ -64,10 +66,9 @@ class Services:
                 hosting.unname_unit(unit)
         hosting.hold_host(on)
 
-    def _name(self, member: Member, *, wanted: bool) -> None:
+    def _name(self, member: Member, *, wanted: bool, is_named: bool) -> None:
         """Have what the service executes come under its rules, or not."""
         hosting = self._engine.hosting
-        is_named = hosting.units().get(member.unit) == member.number
         try:
             if wanted and not is_named:
                 hosting.name_unit(member.unit, member.number)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hauberk.agent.control.messages import PolicyRef, RuntimeStatus, Standing, WorkloadStatus
 from hauberk.agent.node.member import HOST, Member
-from hauberk.agent.node.node import Node
+from hauberk.agent.node.node import Node, sections_of
 from hauberk.enforcers.protocol import PolicyStatus
 from hauberk.rules.model import PolicyId
 
@@ -32,7 +32,6 @@ def workload_status(node: Node, member: Member) -> WorkloadStatus:
     """One workload."""
     found = member.container
     count = node.tally.of(node.identity(member))
-    postures = node.postures_of(member)
     caveats = (*member.caveats, *((member.fault,) if member.fault and not member.statuses else ()))
     return WorkloadStatus(
         name=member.name,
@@ -47,11 +46,7 @@ def workload_status(node: Node, member: Member) -> WorkloadStatus:
         state=member.state,
         policies=tuple((ref_of(each.policy), str(each.state), reasons_of(each)) for each in member.statuses),
         caveats=caveats,
-        postures={
-            "file": str(postures.file),
-            "network": str(postures.network),
-            "capabilities": str(postures.capabilities),
-        },
+        postures=sections_of(node.postures_of(member)),
         refused=count.refused,
         audited=count.audited,
         last_alert=count.last,
