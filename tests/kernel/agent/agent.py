@@ -2,10 +2,8 @@
 """The agent as its users have it: its process, its settings, its socket, its file of alerts."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,19 +22,22 @@ from hauberk.agent.control.messages import (
     WorkloadStatus,
 )
 from hauberk.errors import HauberkError
+from tests.kernel.run.hauberk import HAUBERK, until
 
-HAUBERK = str(Path(sys.executable).with_name("hauberk"))
 GROUND = Path("/run/agent-tests")
 PATIENCE = 240.0
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait for `condition`. It is asked again and again, so that it needs no timing."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} has not come about"
-        time.sleep(0.1)
+def entering(path: str) -> Callable[[], None]:
+    """For `preexec_fn`: has a process begin in a cgroup, which is made if need be."""
+    directory = CGROUPS / path
+    directory.mkdir(parents=True, exist_ok=True)
+
+    def enter() -> None:
+        (directory / "cgroup.procs").write_text("0")
+
+    return enter
 
 
 def descriptors(pid: int) -> int:
@@ -144,14 +145,8 @@ class Agent:
 
 def in_cgroup(path: str, *argv: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a cgroup, which is made if need be: as systemd starts a service's program."""
-    directory = CGROUPS / path
-    directory.mkdir(parents=True, exist_ok=True)
-
-    def enter() -> None:
-        (directory / "cgroup.procs").write_text(str(os.getpid()))
-
     return subprocess.run(
-        argv, capture_output=True, text=True, check=False, preexec_fn=enter, timeout=PATIENCE
+        argv, capture_output=True, text=True, check=False, preexec_fn=entering(path), timeout=PATIENCE
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.agent.agent import HAUBERK, Agent, in_cgroup, run, until
+from tests.kernel.agent.agent import Agent, entering, in_cgroup, run
+from tests.kernel.run.hauberk import HAUBERK, until
 
 CONSOLE = "system.slice/system-getty.slice/getty@tty1.service"
 
@@ -106,14 +107,12 @@ def test_a_service_is_bound_from_its_first_program_on_and_by_the_hosts_policies_
 
 def test_a_service_that_runs_already_is_bound_where_it_is(agent: Agent, secret: Path) -> None:
     script = f"echo ready; read line; cat {secret}; exit 0"
-    directory = Path("/sys/fs/cgroup/system.slice/late.service")
-    directory.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(
         ["sh", "-c", script],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: (directory / "cgroup.procs").write_text("0") and None,
+        preexec_fn=entering("system.slice/late.service"),
     ) as service:
         assert service.stdout
         assert service.stdout.readline() == "ready\n"

@@ -10,9 +10,10 @@ import pytest
 
 from hauberk.agent.control.client import AgentError
 from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
-from tests.kernel.agent.agent import GROUND, Agent, descriptors, in_cgroup, run, until
+from tests.kernel.agent.agent import GROUND, Agent, descriptors, entering, in_cgroup, run
 from tests.kernel.agent.test_host import file_rule, host_policy, unit_policy
 from tests.kernel.helpers import SHARE
+from tests.kernel.run.hauberk import until
 
 FLIPS = 500 if SHARE == 1 else 10
 """Each of two changes."""
@@ -85,14 +86,12 @@ def test_changes_are_atomic_under_load(agent: Agent, secret: Path) -> None:
     """Two policies of one name, both of which refuse the secret, take turns; the attempts never cease."""
     agent.apply(unit_policy("flips", "flips.service", file_rule(secret)))
     script = f"while :; do read line < {secret} && echo got; read line < /etc/hostname || echo lost; done"
-    directory = Path("/sys/fs/cgroup/system.slice/flips.service")
-    directory.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(
         ["sh", "-c", script],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: (directory / "cgroup.procs").write_text("0") and None,
+        preexec_fn=entering("system.slice/flips.service"),
     ) as load:
         for _ in range(FLIPS):
             agent.apply(unit_policy("flips", "flips.service", file_rule(secret)))

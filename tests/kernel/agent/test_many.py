@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.agent.agent import CGROUPS, Agent, descriptors, until
+from tests.kernel.agent.agent import CGROUPS, Agent, descriptors, entering
 from tests.kernel.helpers import SHARE
+from tests.kernel.run.hauberk import until
 
 RECORDS = Path("/run/runc")
 CONTAINERS = 100 if SHARE == 1 else 10
@@ -41,18 +42,13 @@ spec:
 def made_up(name: str) -> Iterator[subprocess.Popen[str]]:
     """A running container that reads commands for a shell."""
     cgroup = CGROUPS / "made-up" / name
-    cgroup.mkdir(parents=True)
-
-    def enter() -> None:
-        (cgroup / "cgroup.procs").write_text("0")
-
     with subprocess.Popen(
         ["unshare", "-m", "sh", "-c", "echo ready; read line; cat $line; exit 0"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        preexec_fn=enter,
+        preexec_fn=entering(f"made-up/{name}"),
     ) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"

@@ -24,8 +24,9 @@ from hauberk.agent.control.messages import (
 )
 from hauberk.errors import HauberkError
 from hauberk.workloads.containers.model import DEFAULT_NAMESPACE
+from tests.kernel.run.hauberk import until
 from tests.kernel.runtimes.commands import must
-from tests.kernel.runtimes.daemons import LOGS, until
+from tests.kernel.runtimes.daemons import LOGS
 from tests.runtimes.images import SECRET
 
 HAUBERK = str(Path(sys.executable).with_name("hauberk"))

@@ -10,11 +10,11 @@ of its own (`moby`).
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.kernel.run.hauberk import until
 from tests.kernel.runtimes.commands import call, must
 
 STORAGE = ("containerd", "docker", "containers")
@@ -34,14 +34,6 @@ def prepare() -> None:
         place.mkdir(exist_ok=True)
         if not os.path.ismount(place):
             must(["mount", "-t", "tmpfs", "-o", "mode=0711", name, str(place)])
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 240) -> None:
-    """Wait for `condition`. It is asked again and again, so that it needs no timing."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} has not come about"
-        time.sleep(0.1)
 
 
 class Daemon:

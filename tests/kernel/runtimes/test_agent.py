@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from hauberk.workloads.containers.model import DEFAULT_NAMESPACE
+from tests.kernel.run.hauberk import until
 from tests.kernel.runtimes.agent import FORBIDDEN_PROGRAM, Agent, alert_of, alerts, policy
 from tests.kernel.runtimes.commands import Docker, Done, Podman, Runtime, call, must
-from tests.kernel.runtimes.daemons import until
 from tests.kernel.runtimes.ground import Ground
 from tests.runtimes.images import SECRET, SECRET_TEXT
 

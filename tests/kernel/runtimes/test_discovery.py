@@ -13,8 +13,8 @@ import pytest
 
 from hauberk.workloads.containers.model import Container
 from hauberk.workloads.containers.scan import Runtimes
+from tests.kernel.run.hauberk import until
 from tests.kernel.runtimes.commands import TIMEOUT, Podman, Runtime, call, must
-from tests.kernel.runtimes.daemons import until
 from tests.kernel.runtimes.ground import Ground
 from tests.runtimes import images
 from tests.runtimes.images import SECRET, SECRET_TEXT
