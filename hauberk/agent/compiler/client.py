@@ -9,7 +9,6 @@ import os
 import pickle
 import signal
 import socket
-import sys
 from collections.abc import Collection, Sequence
 from select import POLLIN, poll
 from typing import Any, Final, Self
@@ -17,6 +16,7 @@ from typing import Any, Final, Self
 from hauberk.agent.compiler.jobs import Began, Checked, Compiled, CompilerError, Facts, Source
 from hauberk.agent.compiler.wire import Channel
 from hauberk.agent.control.messages import Explain, Explanation
+from hauberk.agent.spawn import how_it_ended, spawn
 from hauberk.errors import HauberkError
 
 JOB_SECONDS: Final = 60.0
@@ -158,21 +158,7 @@ class _Worker:
         self._greeted = False
         ours, theirs = socket.socketpair()
         with theirs:
-            arguments = [sys.executable, "-P", "-m", _WORKER, str(os.getpid()), str(theirs.fileno())]
-            os.set_inheritable(theirs.fileno(), True)
-            self.pid = os.posix_spawn(
-                sys.executable,
-                [*arguments, *own_files],
-                os.environ,
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    # What it might print is for people, and not for whoever reads alerts.
-                    (os.POSIX_SPAWN_DUP2, 2, 1),
-                ],
-                setsid=True,
-                setsigmask=(),
-                setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
-            )
+            self.pid = spawn(_WORKER, theirs, own_files)
         self._pidfd = os.pidfd_open(self.pid)
         self._channel = Channel(ours)
 
@@ -207,8 +193,4 @@ class _Worker:
         if not self.has_ended(wait_ms):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         os.close(self._pidfd)
-        try:
-            code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        except ChildProcessError:  # somebody else has heard of it
-            return "ended"
-        return f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+        return how_it_ended(self.pid)

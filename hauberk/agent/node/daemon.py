@@ -49,6 +49,8 @@ class Daemon:
         self._listen(node.engine.events)
         self._listen(node.changes, node.look_at_changes)
         self._listen(server, server.on_ready)
+        if node.feeder is not None:
+            self._listen(node.feeder, node.feeder.on_ready)
 
     def run(self) -> None:
         """Until SIGTERM, SIGINT or SIGQUIT."""

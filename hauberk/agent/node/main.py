@@ -9,10 +9,12 @@ from pathlib import Path
 from hauberk.agent.config.settings import Settings
 from hauberk.agent.control.place import LOCK, AgentLock
 from hauberk.agent.control.server import ControlServer
+from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.gate.keeper import Gatekeeper
 from hauberk.agent.gate.protocol import SOCKET as GATE
 from hauberk.agent.node import cgroup
 from hauberk.agent.node.daemon import SIGNALS, Daemon
+from hauberk.agent.node.feeding import feeding_of
 from hauberk.agent.node.handlers import Handlers
 from hauberk.agent.node.node import ENGINE, Node
 from hauberk.agent.policies.store import PolicyStore
@@ -44,10 +46,12 @@ def run(settings: Settings, reread: Callable[[], Settings], command: Sequence[st
         signals = ending.enter_context(SignalReader(SIGNALS))
         ending.enter_context(AgentLock(Path(settings.socket).parent))
         cgroup.settle()
-        sinks = [JsonLines(settings.alerts)] if settings.alerts else []
+        feeder = Feeder(feeding_of(settings))
+        sinks: list[Sink] = [JsonLines(settings.alerts)] if settings.alerts else []
+        sinks.append(feeder)
         for sink in sinks:
             ending.callback(sink.close)
-        node = _node(settings, sinks)
+        node = _node(settings, sinks, feeder)
         ending.callback(node.close)
         node.open(command)
         server = ControlServer(settings.socket, settings.socket_group, Handlers(node).answer)
@@ -99,7 +103,7 @@ def uninstall(settings: Settings) -> list[str]:
     return done
 
 
-def _node(settings: Settings, sinks: Sequence[Sink] | None) -> Node:
+def _node(settings: Settings, sinks: Sequence[Sink] | None, feeder: Feeder | None = None) -> Node:
     """The node with the engine that is in force, or with a new one. Raises HauberkError."""
     store = PolicyStore(Path(settings.state_directory))
     if ENGINE in engines():
@@ -113,7 +117,7 @@ def _node(settings: Settings, sinks: Sequence[Sink] | None) -> Node:
     try:
         if not engine.is_current:
             engine.renew()
-        return Node(settings, store, engine, sinks)
+        return Node(settings, store, engine, sinks, feeder)
     except BaseException:
         engine.close()
         raise

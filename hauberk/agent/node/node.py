@@ -16,6 +16,8 @@ from hauberk.agent.compiler.client import Compiler
 from hauberk.agent.compiler.jobs import Checked, Facts, Source
 from hauberk.agent.config.settings import Settings
 from hauberk.agent.control.messages import Explain, Explanation
+from hauberk.agent.feeder.client import Feeder
+from hauberk.agent.node import feeding
 from hauberk.agent.node.changes import Changes
 from hauberk.agent.node.entrance import Entrance
 from hauberk.agent.node.findings import Findings
@@ -45,13 +47,19 @@ class Node:
     """Everything that the agent knows and does, without the loop that drives it."""
 
     def __init__(
-        self, settings: Settings, store: PolicyStore, engine: Engine, sinks: Sequence[Sink] | None
+        self,
+        settings: Settings,
+        store: PolicyStore,
+        engine: Engine,
+        sinks: Sequence[Sink] | None,
+        feeder: Feeder | None = None,
     ) -> None:
         """Take up what the engine has in force. Without `sinks` what the kernel reports is left to another
-        agent. Raises HauberkError."""
+        agent. `feeder` is one of them. Raises HauberkError."""
         self.settings = settings
         self.store = store
         self.engine = engine
+        self.feeder = feeder
         self.findings = Findings()
         self.tally = Tally()
         self.members = Members(engine)
@@ -75,10 +83,17 @@ class Node:
 
     def _introduce(self, member: Member) -> None:
         self._translator.add_workload(member.number, self.identity(member))
+        self._tell_feeder(member, "updated")
 
     def _forget(self, member: Member) -> None:
         self._translator.drop_workload(member.number)
         self.tally.forget(self.identity(member))
+        self._tell_feeder(member, "deleted")
+
+    def _tell_feeder(self, member: Member, what: str) -> None:
+        change = feeding.change_of(member, what)
+        if self.feeder is not None and change is not None:
+            self.feeder.change(change)
 
     def facts(self, member: Member) -> Facts:
         """What the compiler has to know of a member."""
@@ -148,12 +163,16 @@ class Node:
         counters = self.engine.counters()
         self.pipeline.note_ring_losses(counters["lost_violations"], counters["lost_events"])
         lost = {**msgspec.structs.asdict(self.pipeline.losses), **counters}
+        if self.feeder is not None:
+            lost |= self.feeder.told.lost
         return {cause: count for cause, count in lost.items() if count}
 
     def all_findings(self) -> Iterator[str]:
         """What is wrong now, in words."""
         yield from self.engine.findings
         yield from self.findings
+        if self.feeder is not None:
+            yield from self.feeder.findings
         for faults in self.store.faults.values():
             yield from faults
         for name, why in self.starts.unbound.items():
@@ -172,6 +191,8 @@ class Node:
             command=command,
             on_revived=self.catch_up,
         )
+        if self.feeder is not None:
+            self.feeder.start(lambda: feeding.workloads(self.members))
         self.findings.of("policies", self.load_directory)
         self.findings.of("policies", self.rule)
         self.catch_up()
@@ -202,6 +223,8 @@ class Node:
                 "restart the agent; what is in force stays so",
             )
         self.settings = settings
+        if self.feeder is not None:
+            self.feeder.configure(feeding.feeding_of(settings))
 
     def watch(self) -> None:
         """Watch the directories that tell of containers, services and policies."""

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the feeder serves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from hauberk.agent.feeder.hub import Hub, Missing, Numbered
+from hauberk.agent.feeder.wire import Feeding
+
+
+class Service(Protocol):
+    """One way for events to reach somebody. Trouble is a finding, never an exception."""
+
+    findings: Sequence[str]
+    """What is wrong now, in words."""
+    listening: Sequence[str]
+    """What it listens at, in words: `gRPC at 127.0.0.1:32767`."""
+    lost: Mapping[str, int]
+    """Accesses that did not reach whom they were for, by cause."""
+
+    async def start(self) -> None:
+        """Begin. What it listens at is there when this returns, or a finding says why not."""
+
+    def take(self, events: Sequence[Numbered]) -> None:
+        """Take these, in their order. Does not wait."""
+
+    def miss(self, missing: Missing) -> None:
+        """Some are missing here."""
+
+    async def close(self) -> None:
+        """End, within half a second."""
+
+
+def services_for(feeding: Feeding, hub: Hub) -> list[Service]:
+    """Those that are asked for, in the order in which they take events."""
+    return []

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the node tells its feeder: what it has to serve, and which workloads there are."""
+
+from collections.abc import Iterator
+
+from hauberk.agent.config.settings import Settings
+from hauberk.agent.feeder.wire import Change, Feeding
+from hauberk.agent.node.member import Member
+from hauberk.agent.node.members import Members
+
+
+def feeding_of(settings: Settings) -> Feeding:
+    """What the settings have served."""
+    return Feeding(
+        cluster=settings.cluster,
+        node_name=settings.node_name,
+        socket=settings.socket,
+        state_directory=settings.state_directory,
+    )
+
+
+def change_of(member: Member, what: str) -> Change | None:
+    """What is told of a member, if it is a container."""
+    found = member.container
+    if found is None:
+        return None
+    return Change(what, member.namespace, member.name, found.id, found.image, member.labels, found.pid)
+
+
+def workloads(members: Members) -> Iterator[Change]:
+    """All that are there."""
+    for member in members:
+        if change := change_of(member, "added"):
+            yield change
