@@ -194,7 +194,7 @@ class Node:
         if self.feeder is not None:
             self.feeder.start(lambda: feeding.workloads(self.members))
         self.findings.of("policies", self.load_directory)
-        self.findings.of("policies", self.rule)
+        self.findings.of("policies", self._rule_containers)
         self.catch_up()
         self.watch()
 
@@ -210,7 +210,7 @@ class Node:
             self._introduce(member)
             self.ruling.retry(member)
         self.findings.of("policies", self.load_directory)
-        self.findings.of("policies", self.rule)
+        self.findings.of("policies", self._rule_containers)
         self.catch_up()
 
     def _take(self, settings: Settings) -> None:
@@ -247,18 +247,24 @@ class Node:
     def catch_up(self) -> None:
         """Put whatever has come under its policies, and forget what has gone. Trouble becomes a finding."""
         self.findings.of("containers", self.starts.catch_up)
+        self._catch_up_services()
+
+    def _catch_up_services(self) -> None:
         self.findings.of("services", lambda: self.services.catch_up(self._compiler.units()))
 
     def rule(self) -> None:
-        """Put everybody under the policies that there are now, containers of a name in the order of their
-        start. Raises HauberkError if the policies cannot be used."""
+        """Put everybody under the policies there are now. Raises HauberkError if these cannot be used."""
+        self._rule_containers()
+        self._catch_up_services()
+
+    def _rule_containers(self) -> None:
+        """Containers of a name in the order of their start. Raises HauberkError."""
         self._compiler.use(self.store.sources())
         containers = self.members.containers()
         for member, fingerprint in zip(containers, self.ruling.choose(containers), strict=True):
             waits = member.container is not None and member.container.waits
             self.ruling.put(member, fingerprint, waits=waits)
             self.tend()
-        self.findings.of("services", lambda: self.services.catch_up(self._compiler.units()))
 
     def tend(self) -> None:
         """Look after starts that wait, and after the rings, in the middle of something else."""

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that hold what they held before or what was written, whenever the machine stops."""
+"""What is to survive a restart: written whole or not at all, read within bounds."""
 
 import os
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from hauberk.errors import HauberkError
-
-_NEW = ".new"
+from hauberk.kernel import durable
 
 
 class StoreError(HauberkError):
@@ -22,34 +20,19 @@ def write(path: Path, data: bytes) -> None:
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
-    """Replace files of one directory, for root alone. Raises StoreError; all of them are as before then.
-
-    What needs room and can fail for want of it is done for all of them before the first one is replaced.
-    """
-    new = {path: path.with_name(path.name + _NEW) for path in files}
+    """Replace files of one directory, for root alone. Raises StoreError; all of them are as before then."""
     try:
-        for path, data in files.items():
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            with open(os.open(new[path], flags, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for path in files:
-            new[path].replace(path)
-        for directory in {path.parent for path in files}:
-            _sync(directory)
+        durable.replace(files)
     except OSError as error:
-        for path in new.values():
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        raise StoreError(f"writing {path}: {error.strerror}") from error
+        names = ", ".join(map(str, files))
+        raise StoreError(f"writing {names}: {error.strerror}") from error
 
 
 def remove(path: Path) -> None:
     """Remove a file, for good, if it is there. Raises StoreError."""
     try:
         path.unlink(missing_ok=True)
-        _sync(path.parent)
+        durable.sync(path.parent)
     except OSError as error:
         raise StoreError(f"removing {path}: {error.strerror}") from error
 
@@ -67,11 +50,3 @@ def read(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise StoreError(f"{path} is larger than {limit >> 20} MiB", "split it")
     return data
-
-
-def _sync(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

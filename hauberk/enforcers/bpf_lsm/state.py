@@ -23,13 +23,13 @@ import msgspec
 from hauberk import __version__
 from hauberk.enforcers.protocol import EnforcerError
 from hauberk.events.identity import RuleIdentity
+from hauberk.kernel import durable
 from hauberk.rules.model import Rule
 
 STATE_ROOT: Final = Path("/run/hauberk")
 STATE: Final = "state"
 _RULES: Final = "rules-"
 _ABOUT: Final = "about-"
-_NEW: Final = ".new"
 _MAGIC: Final = b"hauberk 1\n"
 """Whatever this version cannot read begins with something else."""
 _DIGEST: Final = 32
@@ -167,20 +167,9 @@ class StateDirectory:
         return name
 
     def _write(self, name: str, data: bytes) -> None:
-        path, new = self.path / name, self.path / (name + _NEW)
+        path = self.path / name
         try:
-            with open(
-                os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb"
-            ) as file:
-                file.write(_MAGIC + sha256(data).digest() + data)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            durable.replace({path: _MAGIC + sha256(data).digest() + data})
         except OSError as error:
             raise StateError(
                 f"writing {path}: {error.strerror}", "what was in force before still is"
