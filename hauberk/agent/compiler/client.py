@@ -41,6 +41,8 @@ class Compiler:
         self._seconds = seconds
         self._sources: tuple[Source, ...] = ()
         self._worker: _Worker | None = None
+        self.losses = 0
+        """Jobs that were not done because the process was killed, took too long or could not be started."""
         self._ready()
 
     def check(self, sources: Sequence[Source]) -> Checked:
@@ -119,6 +121,7 @@ class Compiler:
                 worker.uses = self._sources
             return worker.ask(self._seconds, job, *arguments)
         except WorkerLostError:
+            self.losses += 1
             self._worker = None
             raise
         except HauberkError:
@@ -134,7 +137,7 @@ class Compiler:
             try:
                 self._worker = _Worker(self._own_files)
             except OSError as error:
-                raise CompilerError(
+                raise WorkerLostError(
                     f"the policy compiler cannot be started: {error.strerror}", _REMEDY
                 ) from error
         return self._worker

@@ -18,6 +18,7 @@ from hauberk.agent.config.settings import Settings
 from hauberk.agent.control.messages import Explain, Explanation
 from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.node import feeding
+from hauberk.agent.node.again import Again
 from hauberk.agent.node.changes import Changes
 from hauberk.agent.node.entrance import Entrance
 from hauberk.agent.node.findings import Findings
@@ -64,6 +65,7 @@ class Node:
         self.tally = Tally()
         self.members = Members(engine)
         self._compiler = Compiler([settings.alerts] if settings.alerts.startswith("/") else ())
+        self._again = Again(lambda: self._compiler.losses)
         self._translator = Translator(Clock())
         for member in self.members:
             self._introduce(member)
@@ -193,6 +195,8 @@ class Node:
         )
         if self.feeder is not None:
             self.feeder.start(lambda: feeding.workloads(self.members))
+        for member in self.members:
+            self.ruling.retry(member)
         self.findings.of("policies", self.load_directory)
         self.findings.of("policies", self._rule_containers)
         self.catch_up()
@@ -274,16 +278,24 @@ class Node:
             self._reader.read()
 
     def read(self) -> None:
-        """Pass on what the kernel reported, and part with who has ended."""
+        """Pass on what the kernel reported, part with who has ended, and do again what was lost."""
         if self._reader is not None:
             self._reader.read()
         if self._some_ended:
             self._some_ended = False
             self.findings.of("containers", self.starts.catch_up)
+        self._again.do_if_due(self._do_again)
+
+    def _do_again(self) -> None:
+        self.ruling.retry_lost(self.members)
+        self.findings.of("policies", self.load_directory)
+        self.findings.of("policies", self._rule_containers)
+        self.catch_up()
 
     def due_in(self) -> float | None:
         """In how many seconds `read` has to be called although nothing may have happened."""
-        return self._reader.due_in() if self._reader is not None else None
+        dues = (self._again.due_in(), self._reader.due_in() if self._reader is not None else None)
+        return min((each for each in dues if each is not None), default=None)
 
     def flush(self) -> bool:
         """Let the sinks try again, and forget rules of which no record can come. Whether to do it again."""

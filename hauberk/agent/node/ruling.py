@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Putting workloads under the policies that select them, one at a time and each in one step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from msgspec.structs import replace as with_fields
 
-from hauberk.agent.compiler.client import Compiler
+from hauberk.agent.compiler.client import Compiler, WorkerLostError
 from hauberk.agent.compiler.jobs import Compiled, Facts, RejectedError
 from hauberk.agent.held import held_caveats
 from hauberk.agent.node.member import Member
@@ -34,6 +34,8 @@ class Ruling:
         self._facts = facts
         self._learn = learn
         self._known: dict[tuple[RuleIdentity, ...], tuple[RuleIdentity, ...]] = {}
+        self._lost: set[int] = set()
+        """Members for which nothing was compiled, as the compiler's process was lost."""
 
     def choose(self, members: Sequence[Member]) -> list[str]:
         """What each would be under (`Compiler.choose`); empty for a service that only the host's policies
@@ -52,10 +54,15 @@ class Ruling:
         """Put a member under what `fingerprint` stands for, unless it is already.
 
         If that fails, what held before still holds, and its statuses say so; a member that `waits` for its
-        first instruction can then execute nothing. Raises HauberkError if not even that can be had.
+        first instruction can then execute nothing. A container of which nobody knows who it is never can.
+        Raises HauberkError if not even that can be had.
         """
+        if member.container is not None and member.container.doubt:
+            self._shut(member, member.container.doubt)
+            return
         if fingerprint == member.fingerprint and not member.is_closed:
             return
+        self._lost.discard(member.number)
         try:
             if fingerprint:
                 self._install(member, self._facts(member), waits=waits)
@@ -72,9 +79,11 @@ class Ruling:
                 member.statuses = tuple(
                     replace(each, state=State.REJECTED, reasons=(member.fault,)) for each in member.statuses
                 )
+            if isinstance(error, WorkerLostError):
+                self._lost.add(member.number)
             if waits and not member.is_closed:
                 self._close(member)
-        # Also after a failure: the same again would fail again.
+        # Also after a failure: the same again would fail again. What was lost is tried again by `retry_lost`.
         member.fingerprint = fingerprint
         self._engine.note(member.number, member.encode())
 
@@ -82,6 +91,19 @@ class Ruling:
         """Forget that something failed, so that `put` tries again."""
         if member.fault:
             member.fingerprint = "?"
+
+    def retry_lost(self, members: Iterable[Member]) -> None:
+        """The same for those whose rules were lost with a compiler's process."""
+        for member in members:
+            if member.number in self._lost:
+                self.retry(member)
+
+    def _shut(self, member: Member, doubt: str) -> None:
+        """Close one that may be anybody. Raises HauberkError."""
+        member.fault = f"who it is cannot be told: {doubt}"
+        if not member.is_closed:
+            self._close(member)
+        self._engine.note(member.number, member.encode())
 
     def _close(self, member: Member) -> None:
         self._place(member.number, self._compiler.closed)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from msgspec.structs import replace
+
 from hauberk.agent.node.member import Member, milliseconds_since
 from hauberk.agent.node.members import Members, key_of
 from hauberk.agent.node.ruling import Ruling
@@ -47,11 +49,14 @@ class Starts:
 
     def catch_up(self) -> None:
         """Look for containers that have come or gone. Those that could not be bound are in `unbound` then,
-        and are tried again the next time.
+        and are tried again the next time. One that waits and may be anybody is closed (`Ruling.put`).
 
         Raises HauberkError if nothing can be told.
         """
         found = self.runtimes.scan()
+        if any(each.doubt and self._members.of_container(each) is None for each in found.containers):
+            # Its manager may just have been writing.
+            found = self.runtimes.scan()
         now = time.monotonic()
         self.unbound = dict(found.unknown)
         # What a user's runtime says holds up nobody else.
@@ -61,6 +66,13 @@ class Starts:
         late = self._unplaced = False
         for each in found.containers:
             member = self._members.of_container(each)
+            if each.doubt and member is None and not each.waits:
+                # It began when nobody held it, and whoever closed it now might break what is well.
+                self.unbound[each.id] = each.doubt
+                continue
+            if each.doubt and member is not None and member.container and not member.container.doubt:
+                # It was known: a container stays what it is.
+                each = replace(member.container, waits=each.waits)
             if member is None:
                 self._bind(each)
                 late = late or not each.waits
@@ -79,9 +91,9 @@ class Starts:
     def may_go_on(self) -> bool:
         """Whether starts that wait may go on: not while a container waits that nothing binds.
 
-        Which container a runtime is called for cannot be told before it runs. So that one whose records
-        cannot be read does not keep all others from starting for ever, it counts for `UNKNOWN_SECONDS`, in
-        which its own start is refused, and its runtime takes it away.
+        Which container a runtime is called for cannot be told before it runs. So that one whose place cannot
+        be told does not keep all others from starting for ever, it counts for `UNKNOWN_SECONDS`, in which its
+        own start is refused, and its runtime takes it away.
         """
         now = time.monotonic()
         unknown = any(now - since < UNKNOWN_SECONDS for since in self._unknown_since.values())

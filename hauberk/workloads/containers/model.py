@@ -36,6 +36,9 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     pid_namespace: int
     rootfs: str
     bundle: str = ""
+    doubt: str = ""
+    """Why its name, labels and image are not known: its manager has no record of it, say. Its place is known
+    nevertheless. Empty if all is known."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -43,5 +46,5 @@ class Found(msgspec.Struct, frozen=True):
 
     containers: tuple[Container, ...]
     unknown: tuple[tuple[str, str], ...] = ()
-    """Id and reason of what is there and cannot be told: its records cannot be read, say. An id that an
-    unprivileged user's runtime gave reads `user UID: ID`."""
+    """Id and reason of what is there and of which not even the place can be told: the low-level runtime's
+    record cannot be read, say. An id that an unprivileged user's runtime gave reads `user UID: ID`."""

@@ -81,8 +81,10 @@ class Runtimes:
     def scan(self) -> Found:
         """All containers that have been created and whose init lives.
 
-        A container whose records cannot be read or contradict the kernel is among the unknown, with the
-        reason, unless it was known before; one that is still being made, or that has ended, is not told of.
+        A container whose place cannot be told, or whose records contradict the kernel, is among the unknown,
+        with the reason, unless it was known before. One of which only the manager's record is missing or
+        cannot be read is told of with a doubt. One that is still being made, or that has ended, is not told
+        of.
         """
         self._containerd.begin()
         self._podman.begin()
@@ -158,7 +160,8 @@ class Runtimes:
                 now, state = kept.stamp, kept.state
         if state.pid <= 0 or self._proc.started(state.pid) != state.started:
             return None
-        if kept is not None and (kept.state.pid, kept.state.started) == (state.pid, state.started):
+        is_same = kept is not None and (kept.state.pid, kept.state.started) == (state.pid, state.started)
+        if kept is not None and is_same and not kept.container.doubt:
             found = self._again(directory, state, kept)
         else:
             found = self._first(directory, state)
@@ -166,12 +169,18 @@ class Runtimes:
 
     def _first(self, directory: str, state: State) -> tuple[object, Container] | None:
         """A container that was not known, and its version. None if its init is gone. Raises RecordError."""
-        manager = self._manager(state)
-        version = manager.version(state)
-        about = manager.describe(state)
         facts = self._facts(directory, state)
         if facts is None:
             return None
+        manager = self._manager(state)
+        version: object = None
+        doubt = ""
+        try:
+            version = manager.version(state)
+            about = manager.describe(state)
+        except RecordError as error:
+            doubt = _printable(error.message)
+            about = About(runtime=state.low, name=state.id, labels={})
         container = Container(
             runtime=about.runtime,
             id=state.id,
@@ -187,6 +196,7 @@ class Runtimes:
             cgroup=state.cgroup,
             rootfs=state.rootfs,
             bundle=state.bundle,
+            doubt=doubt,
             **facts._asdict(),
         )
         return version, container

@@ -78,6 +78,7 @@ class FakeRuling:
 
     def put(self, member: Member, fingerprint: str, *, waits: bool = False) -> None:
         self.put_.append((member.name, waits))
+        member.is_closed = bool(member.container and member.container.doubt)
 
 
 class Yard:
@@ -88,6 +89,7 @@ class Yard:
         self.found = Found(())
         self.gone: list[str] = []
         self.now = 0.0
+        self.scans = 0
         monkeypatch.setattr(module, "Runtimes", lambda: self)
         monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
         engine = cast(Any, self.engine)
@@ -101,6 +103,7 @@ class Yard:
         )
 
     def scan(self) -> Found:
+        self.scans += 1
         return self.found
 
     def finds(self, *containers: Container, unknown: tuple[tuple[str, str], ...] = ()) -> None:
@@ -170,6 +173,51 @@ def test_what_could_not_be_bound_is_tried_again(yard: Yard) -> None:
     assert yard.starts.may_go_on()
     assert yard.starts.unbound == {}
     assert yard.engine.placed == {7: yard.member().number}
+
+
+FORGOTTEN = replace(WEB, name="web-id", doubt="no config.v2.json")
+
+
+def test_one_that_may_be_anybody_is_closed_and_others_go_on(yard: Yard) -> None:
+    yard.finds(FORGOTTEN)
+    assert yard.member().is_closed
+    assert yard.engine.placed == {7: yard.member().number}
+    assert yard.starts.may_go_on()
+    assert yard.starts.unbound == {}
+
+
+def test_a_manager_that_was_just_writing_is_looked_at_once_more(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([Found((FORGOTTEN,)), Found((WEB,))])
+    monkeypatch.setattr(yard, "scan", lambda: next(found))
+    yard.starts.catch_up()
+    assert yard.member().name == "web"
+    assert not yard.member().is_closed
+
+
+def test_one_that_was_closed_is_bound_when_it_is_known_who_it_is(yard: Yard) -> None:
+    yard.finds(FORGOTTEN)
+    scans = yard.scans
+    yard.finds(FORGOTTEN)
+    assert yard.scans == scans + 1, "it is looked at twice only when it comes"
+    yard.finds(WEB)
+    assert (yard.member().name, yard.member().is_closed) == ("web", False)
+
+
+def test_one_that_is_known_stays_what_it_is_when_its_manager_forgets_it(yard: Yard) -> None:
+    yard.finds(WEB)
+    yard.engine.running[yard.member().number] = 1
+    yard.finds(replace(FORGOTTEN, waits=False))
+    assert (yard.member().name, yard.member().is_closed) == ("web", False)
+    assert yard.starts.unbound == {}
+
+
+def test_one_that_runs_already_and_may_be_anybody_is_told_of_and_left_alone(yard: Yard) -> None:
+    yard.finds(replace(FORGOTTEN, waits=False))
+    assert yard.members.containers() == []
+    assert yard.starts.unbound == {"web-id": "no config.v2.json"}
+    assert yard.starts.may_go_on()
 
 
 def test_a_record_that_cannot_be_read_holds_up_starts_for_a_while(yard: Yard) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from hauberk.workloads.containers.podman import MANAGER
 from tests.kernel.agent.agent import CGROUPS, Agent, descriptors, entering
 from tests.kernel.helpers import SHARE
 from tests.kernel.run.hauberk import until
@@ -39,8 +40,9 @@ spec:
 
 
 @contextmanager
-def made_up(name: str) -> Iterator[subprocess.Popen[str]]:
-    """A running container that reads commands for a shell."""
+def made_up(name: str, *notes: str, waits: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """A running container that prints the file of which it is told the name; `notes` are annotations. As far
+    as its record says it `waits` for its first instruction."""
     cgroup = CGROUPS / "made-up" / name
     with subprocess.Popen(
         ["unshare", "-m", "sh", "-c", "echo ready; read line; cat $line; exit 0"],
@@ -55,11 +57,14 @@ def made_up(name: str) -> Iterator[subprocess.Popen[str]]:
         stat = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
         record = RECORDS / name / "state.json"
         record.parent.mkdir(parents=True)
+        pipe = record.with_name("exec.fifo")
+        if waits:
+            os.mkfifo(pipe)
         state = {
             "id": name,
             "init_process_pid": process.pid,
             "init_process_start": int(stat[19]),
-            "config": {"rootfs": "/", "labels": ["app=made-up", "bundle=/run/made-up"]},
+            "config": {"rootfs": "/", "labels": ["app=made-up", *notes, "bundle=/run/made-up"]},
             "cgroup_paths": {"": str(cgroup)},
         }
         record.with_name("new").write_text(json.dumps(state))
@@ -68,6 +73,7 @@ def made_up(name: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             record.unlink()
+            pipe.unlink(missing_ok=True)
             record.parent.rmdir()
             process.kill()
             process.wait()
@@ -127,3 +133,19 @@ def test_containers_that_come_and_go_leave_nothing(agent: Agent, records: None) 
     generation(1)
     generation(2)
     assert (descriptors(agent.process.pid), len(agent.status().workloads)) == before
+
+
+def test_one_that_may_be_anybody_is_closed_and_others_are_not(agent: Agent, records: None) -> None:
+    """Its annotations say that it is Podman's, which has no record of it."""
+    agent.apply(policy("known", 3))
+    free = Path("/srv/many-free")
+    free.write_text("free\n")
+    podman = "=".join(MANAGER)
+    with made_up("forgotten", podman, waits=True) as forgotten, made_up("known", waits=True) as known:
+        until(lambda: containers(agent) == 2, "both in the status")
+        assert agent.workload("known").state == "enforced"
+        standing = agent.workload("forgotten")
+        assert standing.state == "closed"
+        assert "Podman" in standing.caveats[0]
+        assert known.communicate(f"{free}\n")[0] == "free\n"
+        assert forgotten.communicate(f"{free}\n")[0] == ""

@@ -3,12 +3,13 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
 from tests.kernel.runtimes.agent import Agent, alert_of, policy
-from tests.kernel.runtimes.commands import Runtime
+from tests.kernel.runtimes.commands import Podman, Runtime, call
 from tests.kernel.runtimes.ground import Ground
 from tests.kernel.runtimes.test_agent import BOUND, DEEDS, FREE, SLEEP, refuses, succeeded
 
@@ -70,6 +71,27 @@ def test_nothing_starts_when_the_agent_was_killed_and_starts_are_to_be_refused(
     fresh.start(onAgentLoss="refuse")
     assert fresh.status().refused_without_agent >= 1
     assert succeeded(runtime.run(container, *command, labels=FREE), evidence)
+
+
+def test_one_that_nobody_knows_is_closed_and_others_start(fresh: Agent, runtimes: Ground) -> None:
+    """Podman's database is away while the low-level runtime's record of a container that waits is there."""
+    podman, other = runtimes["podman-crun"], runtimes["containerd"]
+    assert isinstance(podman, Podman)
+    name = "nobody-knows"
+    podman.init(name, *DEEDS["read"][0], labels=FREE)
+    (number,) = podman.ids()
+    database = next(Path("/var/lib/containers/storage").glob("**/bolt_state.db"))
+    away = database.rename(database.with_name("away"))
+    try:
+        fresh.start()
+        assert fresh.workload(number).state == "closed"
+        command, evidence = DEEDS["read"]
+        assert succeeded(other.run("others-start", *command, labels=FREE), evidence)
+        call([str(podman.program), "start", number])
+        assert fresh.workload(number).refused >= 1
+    finally:
+        away.rename(database)
+        podman.remove(name)
 
 
 def test_an_agent_that_is_taken_away_leaves_nothing_in_force(fresh: Agent, runtimes: Ground) -> None:

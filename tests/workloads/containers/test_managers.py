@@ -19,15 +19,15 @@ def only(node: Node) -> Container:
     found = Runtimes(node.root).scan()
     assert found.unknown == ()
     (container,) = found.containers
+    assert container.doubt == ""
     return container
 
 
 def reason(node: Node) -> str:
-    """Why the one container cannot be told."""
-    found = Runtimes(node.root).scan()
-    assert found.containers == ()
-    ((_, why),) = found.unknown
-    return why
+    """Why nobody can say who the one container is."""
+    (container,) = Runtimes(node.root).scan().containers
+    assert container.doubt
+    return container.doubt
 
 
 def test_a_container_of_docker(node: Node) -> None:

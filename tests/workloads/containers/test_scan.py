@@ -3,10 +3,12 @@
 
 import os
 import random
+from collections.abc import Iterator
 
 import pytest
 
-from hauberk.workloads.containers import scan, state
+from hauberk.workloads.containers import podman, scan, state
+from hauberk.workloads.containers.model import Found
 from hauberk.workloads.containers.scan import Runtimes
 from tests.workloads.containers.node import DOCKER_ID, HOST_MOUNTS, META, PODMAN_ID, STORAGE, Node, recorded
 
@@ -23,6 +25,12 @@ def reasons(node: Node) -> list[str]:
     found = Runtimes(node.root).scan()
     assert found.containers == ()
     return [why for _, why in found.unknown]
+
+
+def doubtful(found: Found) -> Iterator[str]:
+    """Reasons for which containers are unknown or doubted."""
+    yield from (why for _, why in found.unknown)
+    yield from (each.doubt for each in found.containers if each.doubt)
 
 
 def test_a_machine_without_containers_has_none(node: Node) -> None:
@@ -156,12 +164,38 @@ def test_a_container_that_is_known_stays_known_while_records_cannot_be_read(node
     ):
         text = (node.root / path).read_bytes()
         (node.root / path).write_bytes(text[:100])
-        assert len(Runtimes(node.root).scan().unknown) == 1
+        assert sum(1 for _ in doubtful(Runtimes(node.root).scan())) == 1
         assert runtimes.scan() == before
         (node.root / path).write_bytes(text)
     assert Runtimes(node.root).scan() == before
     node.end(before.containers[0].pid)
     assert runtimes.scan().containers == before.containers[1:]
+
+
+def test_of_a_container_that_its_manager_has_forgotten_the_place_is_known(node: Node) -> None:
+    node.docker()
+    record = node.root / f"var/lib/docker/containers/{DOCKER_ID}/config.v2.json"
+    text = record.read_text()
+    record.unlink()
+    os.mkfifo(node.root / f"run/docker/runtime-runc/moby/{DOCKER_ID}/exec.fifo")
+    runtimes = Runtimes(node.root)
+    found = runtimes.scan()
+    assert found.unknown == ()
+    (container,) = found.containers
+    assert "config.v2.json" in container.doubt
+    assert (container.name, container.labels["kubearmor.io/container.name"]) == (DOCKER_ID, DOCKER_ID)
+    assert container.waits
+    assert container.cgroup_id == (node.root / f"sys/fs/cgroup{container.cgroup}").stat().st_ino
+    assert runtimes.scan() == found
+    record.write_text(text)
+    (known,) = runtimes.scan().containers
+    assert (known.name, known.doubt, known.cgroup_id) == ("web", "", container.cgroup_id)
+
+
+def test_one_that_is_forgotten_and_shares_a_cgroup_is_unknown(node: Node) -> None:
+    node.crun("run/crun", "a", {}, cgroup_path="/both")
+    node.crun("run/crun", "b", {"annotations": dict([podman.MANAGER])}, cgroup_path="/both")
+    assert reasons(node) == ["shares the cgroup /both with 1 other container(s)"] * 2
 
 
 def test_a_change_of_its_resources_leaves_a_container_as_it_is(node: Node) -> None:
@@ -210,7 +244,7 @@ def test_damage_anywhere_is_told_or_does_not_matter(node: Node) -> None:
                 data[dice.randrange(len(data))] = dice.randrange(256)
         path.write_bytes(data[: dice.choice((len(data), dice.randrange(len(data) + 1)))])
         found = Runtimes(node.root).scan()
-        unknown += bool(found.unknown)
+        unknown += any(doubtful(found))
         assert len(found.containers) + len(found.unknown) <= 3
         path.write_bytes(whole[path])
     assert unknown > 50
