@@ -82,6 +82,7 @@ enum hb_call {
 	HB_CALL_UMOUNT,
 	HB_CALL_TYPE, /* puts input into a terminal */
 	HB_CALL_KERNEL, /* the kernel's own integrity: modules, kexec, its memory */
+	HB_CALL_WATCH, /* has the kernel ask it before others may use a file */
 };
 
 /* The strings that follow a record's head, in this order, without terminators. */

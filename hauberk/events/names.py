@@ -54,6 +54,7 @@ LSM_NAMES: Final = {
     Call.IOCTL: "FILE_IOCTL",
     Call.UNIX: "UNIX_CONNECT",
     Call.KERNEL: "LOCKED_DOWN",
+    Call.WATCH: "PATH_NOTIFY",
 }
 """What `Data` calls the hook that decided."""
 
@@ -143,6 +144,8 @@ def harm(call: int, detail: tuple[int, int, int, int]) -> str:
         return "input of a terminal"
     if call == Call.KERNEL:
         return f"kernel memory (lockdown reason {detail[0]})" if detail[0] else "kernel image or module"
+    if call == Call.WATCH:
+        return f"accesses of others (fanotify events {detail[0]:#x})"
     return ""
 
 

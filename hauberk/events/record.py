@@ -70,6 +70,8 @@ class Call(IntEnum):
     """Puts input into a terminal."""
     KERNEL = 38
     """The kernel's own integrity: modules, kexec, its memory."""
+    WATCH = 39
+    """Has the kernel ask it before others may use a file."""
 
 
 class LayoutField(NamedTuple):

@@ -88,6 +88,18 @@ int BPF_PROG(bpf_prog_fd, struct bpf_prog *prog)
 	return bpf_map_lookup_elem(&guarded, &key) ? refuse_harm(HB_CAPABILITIES, HB_CALL_BPF, 1, id) : 0;
 }
 
+/* FS_OPEN_PERM, FS_ACCESS_PERM, FS_OPEN_EXEC_PERM; since 6.14 FS_PRE_ACCESS. To be told of events is another matter. */
+#define HB_ASKING_EVENTS 0x170000u
+
+/*
+ * Whoever has the kernel ask it before a file is opened can let Hauberk wait for ever, as soon as that opens one of its own.
+ */
+SEC("lsm/path_notify")
+int BPF_PROG(path_notify, const struct path *path, u64 mask)
+{
+	return mask & HB_ASKING_EVENTS ? refuse_harm(HB_FILE, HB_CALL_WATCH, mask, 0) : 0;
+}
+
 struct hb_unmounting {
 	u64 top; /* struct mount that goes, with all below it */
 	u64 link; /* the bpffs's next entry in super_block.s_mounts */

@@ -27,12 +27,24 @@ ACTS = f"""\
 import ctypes, errno, os, resource, signal, sys
 
 what, whom = sys.argv[1], int(sys.argv[2])
+WATCHED = b"/srv/guard-watched"
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(number, *arguments):
     if libc.syscall(number, *arguments) < 0 and ctypes.get_errno() != errno.ENOEXEC:
         raise OSError(ctypes.get_errno(), what)
+
+
+def check(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), what)
+    return result
+
+
+def watch(events):
+    group = check(libc.fanotify_init(4, os.O_RDONLY))  # FAN_CLASS_CONTENT
+    check(libc.fanotify_mark(group, 1, ctypes.c_uint64(events), -100, WATCHED))
 
 
 def open_by_id(command):
@@ -58,6 +70,11 @@ acts = {{
     "kernel-core": lambda: os.open("/proc/kcore", os.O_RDONLY),
     "module-file": lambda: load(True),
     "module": lambda: load(False),
+    "ask-before-opens": lambda: watch(0x10000),
+    "ask-before-reads": lambda: watch(0x20000),
+    "ask-before-runs": lambda: watch(0x40000),
+    "hear-of-opens": lambda: watch(0x20),
+    "inotify": lambda: check(libc.inotify_add_watch(libc.inotify_init(), WATCHED, 0x20)),
 }}
 try:
     acts[what]()
@@ -81,6 +98,11 @@ def keeper(arena: Arena) -> Iterator[int]:
         arena.engine.keep(process.pid)
         yield process.pid
         process.kill()
+
+
+@pytest.fixture
+def watched() -> None:
+    Path("/srv/guard-watched").touch()
 
 
 def script(what: str, whom: int) -> str:
@@ -133,6 +155,20 @@ def test_no_module_is_loaded(session: Session, program: str, what: str) -> None:
         only_refused_by(
             session, program, script(what, 0), Call.KERNEL, because=SELF_PROTECTION, error=REFUSED
         )
+
+
+@pytest.mark.parametrize("what", ["ask-before-opens", "ask-before-reads", "ask-before-runs"])
+def test_nobody_has_others_wait_for_his_leave(session: Session, watched: None, what: str) -> None:
+    only_refused_by(
+        session, "path_notify", script(what, 0), Call.WATCH, because=SELF_PROTECTION, error=REFUSED
+    )
+
+
+@pytest.mark.parametrize("what", ["hear-of-opens", "inotify"])
+def test_to_be_told_of_what_others_do_is_nobody_s_harm(session: Session, watched: None, what: str) -> None:
+    done = session.do(script(what, 0))
+    assert done.results == ["ok"]
+    assert not done.refusals
 
 
 def test_a_descriptor_does_not_signal_a_keeper(session: Session, keeper: int) -> None:
