@@ -26,7 +26,8 @@ from hauberk.agent.gate.protocol import (
 )
 from hauberk.errors import HauberkError
 
-ANSWER_SECONDS: Final = 30.0
+ANSWER_SECONDS: Final = 90.0
+"""More than the longest job of the compiler (JOB_SECONDS), so that an agent at work is not taken for lost."""
 COMMAND_SECONDS: Final = 60.0
 MOST_HELD: Final = 4096
 

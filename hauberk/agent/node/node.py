@@ -24,6 +24,7 @@ from hauberk.agent.node.entrance import Entrance
 from hauberk.agent.node.findings import Findings
 from hauberk.agent.node.member import Member
 from hauberk.agent.node.members import Members
+from hauberk.agent.node.notify import notify
 from hauberk.agent.node.ruling import Ruling
 from hauberk.agent.node.services import Services
 from hauberk.agent.node.starts import Starts
@@ -271,7 +272,8 @@ class Node:
             self.tend()
 
     def tend(self) -> None:
-        """Look after starts that wait, and after the rings, in the middle of something else."""
+        """Look after starts that wait, the rings and the watchdog, in the middle of something else."""
+        notify("WATCHDOG=1")
         if self.entrance is not None:
             self.entrance.serve()
         if self._reader is not None:
