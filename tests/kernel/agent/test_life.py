@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent comes and goes, and what is in force does not."""
 
+import os
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from hauberk.agent.control.client import AgentError
+from hauberk.agent.control.client import AgentError, ask
+from hauberk.agent.control.messages import AskStatus
 from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
+from hauberk.errors import HauberkError
 from tests.kernel.agent.agent import GROUND, Agent, descriptors, entering, in_cgroup, run
 from tests.kernel.agent.test_host import file_rule, host_policy, unit_policy
 from tests.kernel.helpers import SHARE
@@ -57,6 +61,39 @@ def test_files_in_the_watched_directory_are_in_force_while_they_are_there(agent:
     file.unlink()
     until(lambda: run("cat", str(secret)).returncode == 0, "the policy's end")
     assert agent.status().findings == ()
+
+
+def test_what_was_lost_with_the_compilers_process_is_done_again_by_itself(agent: Agent, secret: Path) -> None:
+    agent.apply(host_policy("other", file_rule("/srv/other")))
+    assert agent.process
+    worker = _compiler_of(agent.process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    file = agent.policies / "lost.yaml"
+    file.write_text(host_policy("lost", file_rule(secret)))
+    until(lambda: not _answers_at_once(), "an agent that waits for its compiler")
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: run("cat", str(secret)).returncode == 1, "the policy that was lost")
+    assert agent.status().findings == ()
+    file.unlink()
+    until(lambda: run("cat", str(secret)).returncode == 0, "the policy's end")
+
+
+def _compiler_of(agent: int) -> int:
+    """The process that compiles for an agent."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            parent = process.joinpath("stat").read_text().rpartition(")")[2].split()[1]
+            if parent == str(agent) and b"compiler.worker" in process.joinpath("cmdline").read_bytes():
+                return int(process.name)
+    raise AssertionError("the agent has no compiler")
+
+
+def _answers_at_once() -> bool:
+    try:
+        ask(AskStatus(), timeout=2)
+    except HauberkError:
+        return False
+    return True
 
 
 def test_a_hangup_has_settings_read_again(agent: Agent) -> None:
