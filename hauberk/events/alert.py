@@ -104,6 +104,9 @@ class Alert(_Event, kw_only=True):
     Message: str = ""
     Enforcer: str = ""
     Action: str = ""
+    MaxAlertsPerSec: int = 0
+    """In a `SystemEvent` of operation `AlertThreshold`: see `throttle`."""
+    DroppingAlertsInterval: int = 0
     Hauberk: Extras
 
 

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from hauberk.events.alert import Alert, Extras, parse_event
+from hauberk.events.throttle import REST
 from hauberk.events.translate import UNRESOLVED_NAME
 from hauberk.rules.model import SPECIAL_NAMES
 from tests.docs.pages import ROOT, blocks, tables
@@ -30,7 +31,7 @@ def test_every_key_is_told_and_no_other() -> None:
 
 
 def test_every_special_name_is_told() -> None:
-    assert named(1) == {*SPECIAL_NAMES.values(), UNRESOLVED_NAME}
+    assert named(1) == {*SPECIAL_NAMES.values(), UNRESOLVED_NAME, REST}
 
 
 def test_the_example_is_an_alert_and_its_keys_stand_in_order() -> None:

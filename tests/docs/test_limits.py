@@ -3,11 +3,13 @@
 
 import re
 
+from hauberk.agent.feeder import client, hub
 from hauberk.agent.gate import keeper
 from hauberk.agent.reader import WINDOW_SECONDS
 from hauberk.automaton.limits import STATE_LIMIT
 from hauberk.automaton.parse import MAX_NESTING
 from hauberk.enforcers.bpf_lsm import engine, in_force, loading
+from hauberk.events import throttle
 from hauberk.events.repeats import KEPT_BYTES, SLOTS
 from hauberk.policy import document, faults, fields, load, unenforced
 from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN
@@ -84,6 +86,12 @@ def expected() -> dict[str, str]:
         ),
         "Alerts that are kept while the file cannot be written": mebibytes(jsonlines.MEMORY_BYTES),
         "Waiting for a slow reader at the end": f"{jsonlines.PATIENCE_SECONDS:.0f} s",
+        "Events that wait for one client": str(hub.QUEUE),
+        "Alerts of one workload that differ and are [held back](alerts.md#too-many-for-clients)": str(
+            throttle.KINDS_OF_ONE
+        ),
+        "The same, of all workloads": str(throttle.KINDS_OF_ALL),
+        "Messages that wait for the process that serves clients": mebibytes(client.MEMORY_BYTES),
     }
 
 

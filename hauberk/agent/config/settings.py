@@ -36,7 +36,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     the sections (`file`, `network`, `capabilities`) that differ there. `on_agent_loss` says what becomes of
     containers that start while there is no agent. `table_mib` is the room for the tables of all workloads,
     in MiB, `max_tasks` how many tasks can be confined at once. Containers in `untracked_namespaces` are
-    under no policy. `base_set`: whether posture block leaves readable what every program needs.
+    under no policy. `base_set`: whether posture block leaves readable what every program needs. With
+    `throttling` clients get at most `max_alerts` a second of a workload one by one, and after more what comes
+    within `throttle_seconds` together.
     """
 
     socket: str = SOCKET
@@ -59,3 +61,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_tasks: int = 32768
     base_set: bool = True
     untracked_namespaces: tuple[str, ...] = ("kube-system", "kubearmor")
+    throttling: bool = True
+    max_alerts: int = 10
+    throttle_seconds: int = 30

@@ -177,13 +177,34 @@ SETTINGS: Final = (
         "tableMiB", "table_mib", Number(1, 512), "Room in the kernel for the tables of all workloads, in MiB"
     ),
     Setting("maxTasks", "max_tasks", Number(1024, 1 << 20), "How many tasks can be confined at once"),
+    Setting(
+        "alertThrottling",
+        "throttling",
+        Boolean(),
+        "Whether clients get alerts together of which there are too many",
+        kubearmor=True,
+    ),
+    Setting(
+        "maxAlertPerSec",
+        "max_alerts",
+        Number(1, 100_000),
+        "How many alerts of a workload clients get one by one in a second",
+        kubearmor=True,
+    ),
+    Setting(
+        "throttleSec",
+        "throttle_seconds",
+        Number(1, 3600),
+        "For how many seconds, after more than that, alerts are told together",
+        kubearmor=True,
+    ),
 )
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
 
 _FOREIGN: Final = """
     gRPC gRPCHealthPort tlsEnabled tlsCertPath tlsCertProvider seLinuxProfileDir criSocket nriSocket nriIndex
     enableNRI enableKubeArmorVm k8s debug hostDefaultDevicePosture coverageTest lsm bpfFsPath enforcerAlerts
-    defaultPostureLogs initTimeout enableKubeArmorStateAgent alertThrottling maxAlertPerSec throttleSec
+    defaultPostureLogs initTimeout enableKubeArmorStateAgent
     annotateResources procfsMount machineIDPath useOCIHooks enableIMA enableUSBDeviceHandler
     dropResourceFromProcessLogs matchArgs enableNetworkPolicyEnforcer
 """

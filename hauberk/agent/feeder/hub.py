@@ -100,6 +100,11 @@ class Hub:
         begin, self._next = self._next, self._next + len(events)
         return [Numbered(begin + place, event) for place, event in enumerate(events)]
 
+    @property
+    def last(self) -> int:
+        """The number of the last event there was."""
+        return self._next - 1
+
     def publish(self, events: Sequence[Numbered]) -> None:
         """Hand these to everybody who wants them."""
         for subscription in self._subscriptions:

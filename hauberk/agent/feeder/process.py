@@ -17,6 +17,7 @@ from typing import Final
 
 from hauberk.agent.feeder.hub import Hub, Missing
 from hauberk.agent.feeder.services import Service, services_for
+from hauberk.agent.feeder.throttling import Throttled
 from hauberk.agent.feeder.wire import Change, Events, Feeding, Gap, Told, Unpacker, pack
 from hauberk.errors import HauberkError
 from hauberk.kernel.privileges import drop_capabilities
@@ -33,6 +34,7 @@ class Process:
     def __init__(self, line: socket.socket) -> None:
         self._line = line
         self._hub = Hub()
+        self._throttled = Throttled(self._hub)
         self._services: Sequence[Service] = ()
         self._number = 0
         self._said = Told(number=0)
@@ -49,6 +51,7 @@ class Process:
         except ConnectionError:
             pass
         finally:
+            self._throttled.close()
             self._hub.close()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GRACE_SECONDS):
@@ -57,6 +60,7 @@ class Process:
     async def _take(self, message: Feeding | Events | Gap | Change) -> None:
         match message:
             case Feeding():
+                self._throttled.use(message.throttling)
                 self._services = services_for(message, self._hub)
                 for service in self._services:
                     await service.start()
@@ -64,7 +68,7 @@ class Process:
                 events = self._hub.number([*alerts, *logs])
                 for service in self._services:
                     service.take(events)
-                self._hub.publish(events)
+                self._throttled.publish(events)
                 self._number = number
             case Gap(accesses):
                 missing = Missing(

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from hauberk.events.alert import Alert, Log
+from hauberk.events.throttle import Throttling
 
 _LENGTH: Final = Struct("=I")
 
@@ -19,6 +20,7 @@ class Feeding(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     node_name: str
     socket: str
     state_directory: str
+    throttling: Throttling | None = None
 
 
 class Events(msgspec.Struct, tag=True):

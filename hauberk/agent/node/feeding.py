@@ -7,6 +7,7 @@ from hauberk.agent.config.settings import Settings
 from hauberk.agent.feeder.wire import Change, Feeding
 from hauberk.agent.node.member import Member
 from hauberk.agent.node.members import Members
+from hauberk.events.throttle import Throttling
 
 
 def feeding_of(settings: Settings) -> Feeding:
@@ -16,6 +17,9 @@ def feeding_of(settings: Settings) -> Feeding:
         node_name=settings.node_name,
         socket=settings.socket,
         state_directory=settings.state_directory,
+        throttling=Throttling(settings.max_alerts, settings.throttle_seconds)
+        if settings.throttling
+        else None,
     )
 
 

@@ -126,6 +126,9 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("cluster", "'yes'", "yes", "yes"),
     ("tableMiB", "0x10", "16", 16),
     ("maxTasks", "65536", "65536", 65536),
+    ("alertThrottling", "false", "false", False),
+    ("maxAlertPerSec", "100", "100", 100),
+    ("throttleSec", "5", "5", 5),
 ]
 
 
