@@ -3,7 +3,7 @@
 
 import re
 
-from hauberk.agent.feeder import client, hub
+from hauberk.agent.feeder import client, http, hub
 from hauberk.agent.gate import keeper
 from hauberk.agent.reader import WINDOW_SECONDS
 from hauberk.automaton.limits import STATE_LIMIT
@@ -13,7 +13,7 @@ from hauberk.events import throttle
 from hauberk.events.repeats import KEPT_BYTES, SLOTS
 from hauberk.policy import document, faults, fields, load, unenforced
 from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN
-from hauberk.sinks import jsonlines
+from hauberk.sinks import jsonlines, metrics
 from hauberk.workloads import links, mounts, rootfs
 from tests.docs.pages import ROOT, tables
 
@@ -91,6 +91,8 @@ def expected() -> dict[str, str]:
             throttle.KINDS_OF_ONE
         ),
         "The same, of all workloads": str(throttle.KINDS_OF_ALL),
+        "Series of one [counter](metrics.md#bounds)": str(metrics.SERIES),
+        "Connections that ask for metrics": str(http.CONNECTIONS),
         "Messages that wait for the process that serves clients": mebibytes(client.MEMORY_BYTES),
     }
 
@@ -108,3 +110,12 @@ def test_the_numbers_in_the_text_are_those_of_the_code() -> None:
     assert SPECIAL_NAMES[UNKNOWN] in text
     parts, length = constant("lib/walk.h", "FAST_DEPTH"), constant("lib/walk.h", "FAST_NAME") - 1
     assert f"{parts} parts of a path, {length} bytes in each" in text
+
+
+def test_the_bounds_of_metrics_are_those_of_the_code() -> None:
+    text = " ".join((ROOT / "docs" / "metrics.md").read_text().split())
+    assert f"at most {metrics.SERIES} series" in text
+    assert metrics.IDLE_SECONDS == 3600
+    assert f"after {metrics.LONGEST} characters" in text
+    assert f"At most {http.CONNECTIONS} connections" in text
+    assert f"has {http.PATIENCE_SECONDS:.0f} seconds and {http.HEAD_BYTES >> 10} KiB" in text

@@ -14,7 +14,7 @@ from tests.docs.wrap import whole
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
-FOLDERS = ("bench", "demo", "docs", "hauberk", "scripts", "tests", ".ci")
+FOLDERS = ("bench", "demo", "deploy", "docs", "hauberk", "scripts", "tests", ".ci")
 """Where a path in the text points into the tree."""
 
 YAML = [block for page in PAGES for block in blocks(page, "yaml")]

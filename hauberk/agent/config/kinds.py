@@ -7,6 +7,7 @@ the file would have had, so that both are read and judged by the same code.
 
 from __future__ import annotations
 
+import ipaddress
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -84,6 +85,26 @@ class Path(Text):
             complain(node, f"must be an absolute path, and is {written(node)}", hint)
         elif len(text.encode("utf-8", "surrogatepass")) > self.longest:
             complain(node, f"must be a path of at most {self.longest} bytes", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Address(Text):
+    """An IP address and a port, with a colon between them; an IPv6 address is in brackets."""
+
+    form: str = "ADDRESS:PORT|none"
+    words: tuple[tuple[str, str], ...] = (("none", ""),)
+
+    def _check(self, text: str, node: Node, complain: Complain) -> None:
+        host, _, port = text.rpartition(":")
+        is_bracketed = host.startswith("[") and host.endswith("]")
+        try:
+            found = ipaddress.ip_address(host[1:-1] if is_bracketed else host)
+            right = (found.version == 6) is is_bracketed and 0 < int(port) < 1 << 16
+        except ValueError:
+            right = False
+        if not right:
+            hint = "127.0.0.1:32765 or [::1]:32765, say; or none"
+            complain(node, f"must be an IP address and a port, and is {written(node)}", hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     in MiB, `max_tasks` how many tasks can be confined at once. Containers in `untracked_namespaces` are
     under no policy. `base_set`: whether posture block leaves readable what every program needs. With
     `throttling` clients get at most `max_alerts` a second of a workload one by one, and after more what comes
-    within `throttle_seconds` together.
+    within `throttle_seconds` together. `metrics` is where these are served, as ADDRESS:PORT, or empty.
     """
 
     socket: str = SOCKET
@@ -64,3 +64,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     throttling: bool = True
     max_alerts: int = 10
     throttle_seconds: int = 30
+    metrics: str = "127.0.0.1:32765"

@@ -14,6 +14,7 @@ from typing import Any, Final, get_args
 
 from hauberk.agent.config.kinds import (
     SECTIONS,
+    Address,
     Boolean,
     Choice,
     Kind,
@@ -198,6 +199,7 @@ SETTINGS: Final = (
         "For how many seconds, after more than that, alerts are told together",
         kubearmor=True,
     ),
+    Setting("metricsAddress", "metrics", Address(), "Where Prometheus finds metrics, under /metrics"),
 )
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
 

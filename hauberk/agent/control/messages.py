@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from hauberk.events.histogram import Histogram
+
 SOCKET: Final = "/run/hauberk-agent/agent.sock"
 """Not below /run/hauberk, which only root can enter: members of the agent's group come here too."""
 MAX_REQUEST: Final = 8 << 20
@@ -176,6 +178,12 @@ class AgentStatus(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     runtimes: tuple[RuntimeStatus, ...] = ()
     lost: dict[str, int] = {}
     """Records and events that were lost, by cause; empty if none was."""
+    counters: dict[str, int] = {}
+    """The same with all causes there are."""
+    room: dict[str, tuple[int, int]] = {}
+    """How much is taken, and how much there is room for, of what there is a limit of."""
+    waited: Histogram | None = None
+    """How long starts waited at the gate that this agent let go on, or refused."""
     findings: tuple[str, ...] = ()
     """What is wrong with the agent, in words; empty if nothing is."""
 

@@ -33,4 +33,10 @@ class Service(Protocol):
 
 def services_for(feeding: Feeding, hub: Hub) -> list[Service]:
     """Those that are asked for, in the order in which they take events."""
-    return []
+    services: list[Service] = []
+    if feeding.metrics:
+        # Whoever does not want it has not its library in memory.
+        from hauberk.agent.feeder.metrics import Metrics
+
+        services.append(Metrics(feeding.metrics, feeding.socket, hub))
+    return services

@@ -21,6 +21,8 @@ class Feeding(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     socket: str
     state_directory: str
     throttling: Throttling | None = None
+    metrics: str = ""
+    """HOST:PORT; empty: nowhere."""
 
 
 class Events(msgspec.Struct, tag=True):

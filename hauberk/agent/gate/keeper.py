@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from select import POLLIN, poll
 from socket import AF_UNIX, SOCK_SEQPACKET, socket, socketpair
@@ -25,12 +25,14 @@ from hauberk.agent.gate.protocol import (
     send,
 )
 from hauberk.errors import HauberkError
+from hauberk.events.histogram import Histogram
 
 ANSWER_SECONDS: Final = 90.0
 """More than the longest job of the compiler (JOB_SECONDS), so that an agent at work is not taken for lost."""
 COMMAND_SECONDS: Final = 60.0
 MOST_HELD: Final = 4096
 
+_WAITS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 _START_SECONDS: Final = 60.0
 _REPLY_SECONDS: Final = 10.0
 # `python -m` would keep another 0.7 MB for as long as the gate lives.
@@ -49,6 +51,8 @@ class Waiting:
     pid: int
     """0 if it is not seen from the gate's pid namespace."""
     program: str
+    since: float = field(default=0.0, compare=False)
+    """Of the monotonic clock, in seconds."""
 
 
 class Gatekeeper:
@@ -88,6 +92,8 @@ class Gatekeeper:
         self._line: socket | None = None
         self._waiting: dict[int, Waiting] = {}
         self._counts = (0, 0)
+        self.waited = Histogram.of(*_WAITS)
+        """How long those waited that this agent answered."""
         self.pid = 0
         """The gate's process."""
         self.held: tuple[str, ...] = ()
@@ -134,7 +140,8 @@ class Gatekeeper:
         """Let it go on, or have its exec fail with EPERM. One that the gate has settled is let be. Raises
         GateLost."""
         if self._waiting.get(waiting.number) == waiting:
-            del self._waiting[waiting.number]
+            since = self._waiting.pop(waiting.number).since
+            self.waited.add(time.monotonic() - since)
             self._send(pack("answer", number=waiting.number, allow=allow))
 
     def hold(self, programs: Sequence[Path]) -> None:
@@ -261,7 +268,8 @@ class Gatekeeper:
     def _note(self, message: dict[str, Any]) -> None:
         match message:
             case {"is": "held", "number": int(number), "pid": int(pid), "program": str(program)}:
-                self._waiting[number] = Waiting(number, pid, program)
+                since = message.get("since", time.monotonic())
+                self._waiting[number] = Waiting(number, pid, program, since)
             case {"is": "counts", "passed": int(passed), "refused": int(refused)}:
                 self._counts = (passed, refused)
             case {"is": "failed", "message": str(text), "remedy": str(remedy)}:

@@ -29,13 +29,14 @@ _OWN_DESCRIPTORS: Final = 64
 
 
 class Held:
-    """An exec that waits: what the kernel asked, and since when the agent knows."""
+    """An exec that waits: what the kernel asked, since when, and since when the agent knows."""
 
-    __slots__ = ("asked", "program", "told")
+    __slots__ = ("asked", "program", "since", "told")
 
     def __init__(self, asked: Asked, program: str, told: float) -> None:
         self.asked = asked
         self.program = program
+        self.since = told
         self.told = told
 
 
@@ -90,7 +91,10 @@ class Gate:
         self._tell("hello", version=VERSION, pid=os.getpid(), passed=self._passed, refused=self._refused)
         for number, held in self._held.items():
             held.told = time.monotonic()
-            self._tell("held", number=number, pid=held.asked.pid, program=held.program)
+            self._tell_of(number, held)
+
+    def _tell_of(self, number: int, held: Held) -> None:
+        self._tell("held", number=number, pid=held.asked.pid, program=held.program, since=held.since)
 
     def _wait(self) -> set[int]:
         """The descriptors that are ready; none if a deadline has come."""
@@ -168,7 +172,7 @@ class Gate:
                 continue
             self._number += 1
             held = self._held[self._number] = Held(each, each.program, time.monotonic())
-            self._tell("held", number=self._number, pid=each.pid, program=held.program)
+            self._tell_of(self._number, held)
 
     def _settle(self) -> None:
         """Decide what the agent does not."""

@@ -3,7 +3,8 @@
 
 From the gate:
     hello    version, pid, passed, refused: the first packet
-    held     number, pid, program: an exec waits. After `hello` all that do, later each that comes
+    held     number, pid, program, since: an exec waits. After `hello` all that do, later each that comes.
+             `since` is in seconds of CLOCK_MONOTONIC; gates that are older do not say it
     holding  programs, faults: what is held now, the answer to `orders`
     counts   passed, refused: execs that the gate decided alone, since it began
     busy     another agent is there

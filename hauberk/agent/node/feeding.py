@@ -17,6 +17,7 @@ def feeding_of(settings: Settings) -> Feeding:
         node_name=settings.node_name,
         socket=settings.socket,
         state_directory=settings.state_directory,
+        metrics=settings.metrics,
         throttling=Throttling(settings.max_alerts, settings.throttle_seconds)
         if settings.throttling
         else None,

@@ -135,6 +135,7 @@ class Handlers:
 
     def _status(self) -> Reply:
         node = self._node
+        losses = node.losses()
         passed, refused = node.entrance.gate.counts() if node.entrance else (0, 0)
         return AgentStatus(
             version=__version__,
@@ -149,7 +150,10 @@ class Handlers:
             policies=len(node.store.entries()),
             workloads=tuple(telling.workloads(node)),
             runtimes=tuple(telling.runtimes(node)),
-            lost=node.losses(),
+            lost={cause: count for cause, count in losses.items() if count},
+            counters=losses,
+            room=telling.room(node),
+            waited=node.entrance.gate.waited if node.entrance else None,
             findings=tuple(node.all_findings()),
         )
 

@@ -162,13 +162,13 @@ class Node:
         return self._compiler.explain(self.facts(member), query, member.began)
 
     def losses(self) -> dict[str, int]:
-        """What was lost or refused for want of room, by cause."""
+        """What was lost or refused for want of room, by cause; also causes of which nothing was."""
         counters = self.engine.counters()
         self.pipeline.note_ring_losses(counters["lost_violations"], counters["lost_events"])
         lost = {**msgspec.structs.asdict(self.pipeline.losses), **counters}
         if self.feeder is not None:
             lost |= self.feeder.told.lost
-        return {cause: count for cause, count in lost.items() if count}
+        return lost
 
     def all_findings(self) -> Iterator[str]:
         """What is wrong now, in words."""

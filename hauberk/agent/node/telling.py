@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hauberk.agent.control.messages import PolicyRef, RuntimeStatus, Standing, WorkloadStatus
 from hauberk.agent.node.member import HOST, Member
 from hauberk.agent.node.node import Node, sections_of
+from hauberk.enforcers.bpf_lsm.abi import MAX_WORKLOADS
 from hauberk.enforcers.protocol import PolicyStatus
 from hauberk.rules.model import PolicyId
 
@@ -69,3 +70,9 @@ def runtimes(node: Node) -> Iterator[RuntimeStatus]:
     # Podman keeps no records of its own where those of low-level runtimes are: it shows by its containers.
     for name in sorted(counts.keys() | node.starts.runtimes.present().keys()):
         yield RuntimeStatus(name, "gate" if held else "none", " ".join(held), counts[name])
+
+
+def room(node: Node) -> dict[str, tuple[int, int]]:
+    """How much is taken, and how much there is room for."""
+    members = sum(1 for _ in node.members)
+    return {"workloads": (members, MAX_WORKLOADS), **node.engine.room()}

@@ -39,6 +39,7 @@ class RulesInForce:
         self._heads: Mapped = pinned.map(abi.HEADS).mmap()
         self._since: Mapped = pinned.map(abi.SINCE).mmap()
         self._tables = Tables(pinned.map("arena"), pinned.map("mounts"), pinned.map("links"))
+        self._most_tasks = pinned.map("labels").max_entries
         self._unknown = False
         """Something is in force that the state does not explain."""
 
@@ -261,6 +262,11 @@ class RulesInForce:
     def tasks(self, workload: int) -> int:
         """How many tasks of a workload are alive."""
         return self._heads.load_u64(workload * abi.WORKLOAD.size + 8)
+
+    def room(self) -> dict[str, tuple[int, int]]:
+        """How much is taken, and how much there is room for: of tables, mounts and confined tasks."""
+        words = memoryview(bytes(self._heads.view)).cast("Q")[1 :: abi.WORKLOAD.size // 8]
+        return {**self._tables.room(), "tasks": (sum(words), self._most_tasks)}
 
     def _close_maps(self) -> None:
         self._heads.close()

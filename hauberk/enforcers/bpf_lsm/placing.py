@@ -58,6 +58,14 @@ class Tables:
         """The keys of all tables that are there."""
         return frozenset(self._by_key)
 
+    def room(self) -> dict[str, tuple[int, int]]:
+        """How much is taken and how much there is: bytes of tables, and mounts of workloads."""
+        placed = self.placed.values()
+        return {
+            "table bytes": (sum(aligned(table.size) for table in placed), self._arena.value_size),
+            "mounts": (sum(len(table.mounts) for table in placed), self._mounts.max_entries),
+        }
+
     def place(self, table: Table) -> PlacedTable:
         """Write a table to the place that it was compiled for. Raises EnforcerError; nothing has changed
         then."""

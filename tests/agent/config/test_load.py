@@ -129,6 +129,7 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("alertThrottling", "false", "false", False),
     ("maxAlertPerSec", "100", "100", 100),
     ("throttleSec", "5", "5", 5),
+    ("metricsAddress", "'[::1]:9100'", "[::1]:9100", "[::1]:9100"),
 ]
 
 
@@ -183,6 +184,17 @@ def test_all_faults_are_told_at_once(file: Path) -> None:
         ('cluster: "a\\nb"', "1:10: cluster: must be at most 253 printable characters"),
         ("socket: run/agent", "1:9: socket: must be an absolute path, and is `run/agent`"),
         (f"socket: /{'a' * 107}", "1:9: socket: must be a path of at most 107 bytes"),
+        *(
+            (f"metricsAddress: '{wrong}'", f"must be an IP address and a port, and is `{wrong}`")
+            for wrong in (
+                "9100",
+                "localhost:9100",
+                "127.0.0.1:0",
+                "127.0.0.1:65536",
+                "::1:9100",
+                "[127.0.0.1]:1",
+            )
+        ),
         ("baseSet: 1", "1:10: baseSet: must be true or false, and is `1`"),
         ("maxTasks: true", "1:11: maxTasks: must be a whole number from 1024 to 1048576, and is `true`"),
         (
