@@ -86,6 +86,7 @@ class _Event(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     Cwd: str = ""
     TTY: str = ""
     ExecEvent: ExecContext | None = None
+    UserName: str = ""
 
 
 class Log(_Event, kw_only=True):

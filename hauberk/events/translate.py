@@ -14,6 +14,8 @@ How the values are chosen:
   a rule that is not known here, which is also counted).
 - `Resource` joins arguments with spaces, as KubeArmor does; `Hauberk.Args` has them one by one. All text that
   a workload can choose is escaped (`text`).
+- Arguments that look like secrets are masked (`mask`), in `Resource` and `Hauberk.Args`.
+- `UserName` is there in KubeArmor's host types only, as KubeArmor has it.
 - `UID` is an int32 for KubeArmor's clients: ids from 2**31 on come out negative, as from KubeArmor itself.
 """
 
@@ -26,14 +28,18 @@ from hauberk.events import names
 from hauberk.events.alert import LOG_TYPES, Alert, ExecContext, Extras, Log
 from hauberk.events.clock import Clock
 from hauberk.events.identity import RuleIdentity, WorkloadIdentity
+from hauberk.events.mask import Mask
 from hauberk.events.record import NO_OWNER, Call, Record
 from hauberk.events.repeats import Repeat
 from hauberk.events.text import encodable, escape
+from hauberk.events.users import UserNames
 from hauberk.rules.model import GUARD, MOVE, NONE, POSTURE, SPECIAL_NAMES, UNKNOWN, Rule, Section, Verdict
 
 ENFORCER: Final = "BPFLSM"
 HOST_POLICY: Final = "KubeArmorHostPolicy"
 UNRESOLVED_NAME: Final = "UnknownRule"
+HOST_TYPES: Final = frozenset({"MatchedHostPolicy", LOG_TYPES[1]})
+"""`Type` of what is told of the host."""
 
 _POSTURES: Final = {
     Section.PROCESS: "file",
@@ -66,8 +72,11 @@ class Translator:
     counts the alerts whose rule or workload it had not been told of; they are made all the same.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, mask: Mask | None = None, users: UserNames | None = None) -> None:
+        """Without `mask` what `mask.DEFAULTS` has is masked; without `users` they are this machine's."""
         self.clock = clock
+        self.mask = mask or Mask()
+        self._users = users or UserNames()
         self._identities: dict[int, WorkloadIdentity] = {}
         self._rules: dict[tuple[int, int], Sequence[Rule | RuleIdentity]] = {}
         self._templates: dict[tuple[int, int, int, int, int, int], Alert | Log] = {}
@@ -117,6 +126,8 @@ class Translator:
         event.PID = record.ns_tgid
         event.PPID = record.ns_parent_tgid
         event.UID = record.uid if record.uid < _INT32 else record.uid - 2 * _INT32
+        if event.Type in HOST_TYPES:
+            event.UserName = self._users.of(record.uid)
         event.TTY = _escape_again(record.tty)
         event.Cwd = _escape_again(record.cwd)
         event.ExecEvent = _exec_context(record.comm)
@@ -134,7 +145,7 @@ class Translator:
             extras.Parent = _escape_again(record.parent)
             event.ProcessName = event.Resource = escape(record.object)
             if record.args:
-                event.Resource = _command(event.Resource, record.args, record.detail[0], extras)
+                event.Resource = _command(event.Resource, record.args, record.detail[0], extras, self.mask)
         else:
             event.ProcessName = exe
             event.ParentProcessName = _escape_again(record.parent)
@@ -241,7 +252,7 @@ def _name_rule(alert: Alert, extras: Extras, rule: Rule | RuleIdentity) -> None:
     extras.PolicyNamespace = encodable(rule.policy.namespace)
 
 
-def _command(path: str, args: bytes, count: int, extras: Extras) -> str:
+def _command(path: str, args: bytes, count: int, extras: Extras, mask: Mask) -> str:
     """The path and what follows argument 0; the arguments, each ended by a NUL, go to `extras` one by one.
 
     `count` is how many there were: those beyond what a record carries are not there.
@@ -250,7 +261,7 @@ def _command(path: str, args: bytes, count: int, extras: Extras) -> str:
     extras.ArgsTruncated = bool(words[-1]) or len(words) - 1 < count
     if not words[-1]:
         words.pop()
-    arguments = extras.Args = tuple(map(escape, words))
+    arguments = extras.Args = mask.apply(tuple(map(escape, words)))
     command = [path, *arguments[1:]]
     if extras.ArgsTruncated:
         command.append("...")

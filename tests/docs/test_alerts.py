@@ -6,6 +6,7 @@ import re
 
 import msgspec
 
+from hauberk.events import mask
 from hauberk.events.alert import Alert, Extras, parse_event
 from hauberk.events.throttle import REST
 from hauberk.events.translate import UNRESOLVED_NAME
@@ -32,6 +33,11 @@ def test_every_key_is_told_and_no_other() -> None:
 
 def test_every_special_name_is_told() -> None:
     assert named(1) == {*SPECIAL_NAMES.values(), UNRESOLVED_NAME, REST}
+
+
+def test_the_bounds_of_masks_are_those_of_the_code() -> None:
+    text = " ".join(PAGE.read_text().split())
+    assert f"at most {mask.MOST}, of at most {mask.LONGEST} characters" in text
 
 
 def test_the_example_is_an_alert_and_its_keys_stand_in_order() -> None:

@@ -15,6 +15,7 @@ from hauberk.events.identity import PodOwner, WorkloadIdentity
 from hauberk.events.record import Call, Record, decode
 from hauberk.events.repeats import Repeat
 from hauberk.events.translate import Translator
+from hauberk.events.users import UserNames
 from hauberk.rules.model import (
     MOVE,
     NONE,
@@ -223,7 +224,8 @@ REPEATS: dict[str, tuple[Record | None, Repeat]] = {
 
 def translator() -> Translator:
     """One that knows the workloads and rules above, at a fixed time of day."""
-    made = Translator(Clock(boottime=lambda: 0, realtime=lambda: 1_795_000_000_000_000_000))
+    clock = Clock(boottime=lambda: 0, realtime=lambda: 1_795_000_000_000_000_000)
+    made = Translator(clock, users=UserNames(Path(__file__).with_name("passwd")))
     made.add_workload(POD, POD_IDENTITY)
     made.add_rules(POD, GENERATION, RULES)
     made.add_workload(HOST, HOST_IDENTITY)

@@ -128,3 +128,24 @@ def test_arguments_that_did_not_fit_are_said_to_be_missing():
     event = translator().translate(record)
     assert event.Hauberk.ArgsTruncated
     assert event.Resource == "/usr/bin/sleep 1 ..."
+
+
+def test_secrets_are_in_neither_form_of_the_arguments():
+    record = access(
+        section=Section.PROCESS,
+        call=Call.EXEC,
+        object=b"/usr/bin/mysql",
+        args=b"mysql\0--password=hunter2\0",
+        detail=(2, 0, 0, 0),
+    )
+    event = translator().translate(record)
+    assert event.Resource == "/usr/bin/mysql --password=***"
+    assert event.Hauberk.Args == ("mysql", "--password=***")
+    assert b"hunter2" not in msgspec.json.encode(event)
+
+
+def test_only_events_of_the_host_name_the_user():
+    made = translator()
+    assert made.translate(access(uid=0)).UserName == ""
+    made.add_workload(POD, WorkloadIdentity(is_host=True))
+    assert made.translate(access(uid=0, verdict=Verdict.PERMIT)).UserName == "root"

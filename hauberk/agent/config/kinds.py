@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeAlias
 
+from hauberk.events import mask
 from hauberk.policy.document import Entry, Mapping, Node, Scalar, Sequence
 from hauberk.policy.scalars import Value, resolve
 from hauberk.policy.words import did_you_mean, shorten
@@ -186,6 +187,38 @@ class Names(Kind):
 
     def text(self, value: tuple[str, ...]) -> str:
         return ",".join(value) or NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns(Kind):
+    """Regular expressions of RE2, as a list, or with blanks between them in one text. `default` is one."""
+
+    form: str = "PATTERN ..."
+
+    def node(self, text: str) -> Node:
+        return _sequence(_scalar(part, part) for part in text.split())
+
+    def read(self, node: Node, complain: Complain) -> tuple[str, ...]:
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            node = _sequence((Scalar(part, part, node.line, node.column) for part in node.text.split()), node)
+        if not isinstance(node, Sequence):
+            complain(node, f"must be a list, and is {written(node)}", "`none` is the empty one")
+            return ()
+        if [item.text for item in node.items if isinstance(item, Scalar)] == [NONE]:
+            return ()
+        if len(node.items) > mask.MOST:
+            complain(node, f"has more than {mask.MOST} patterns", "join some with `|`")
+            return ()
+        found = []
+        for item in node.items:
+            pattern = string(item, complain)
+            if pattern and pattern != mask.DEFAULT and (fault := mask.fault_of(pattern)):
+                complain(item, f"`{shorten(pattern)}` is no pattern that can be used: {fault}", "")
+            found.append(pattern or "")
+        return tuple(dict.fromkeys(found))
+
+    def text(self, value: tuple[str, ...]) -> str:
+        return " ".join(value) or NONE
 
 
 class Sections(Names):

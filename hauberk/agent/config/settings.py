@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     under no policy. `base_set`: whether posture block leaves readable what every program needs. With
     `throttling` clients get at most `max_alerts` a second of a workload one by one, and after more what comes
     within `throttle_seconds` together. `metrics` is where these are served, as ADDRESS:PORT, or empty.
+    `masks` are patterns of what is masked in arguments (`hauberk.events.mask`).
     """
 
     socket: str = SOCKET
@@ -65,3 +66,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_alerts: int = 10
     throttle_seconds: int = 30
     metrics: str = "127.0.0.1:32765"
+    masks: tuple[str, ...] = ("default",)

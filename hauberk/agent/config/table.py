@@ -23,6 +23,7 @@ from hauberk.agent.config.kinds import (
     Number,
     Overrides,
     Path,
+    Patterns,
     Sections,
     Text,
 )
@@ -199,6 +200,7 @@ SETTINGS: Final = (
         "For how many seconds, after more than that, alerts are told together",
         kubearmor=True,
     ),
+    Setting("maskArguments", "masks", Patterns(), "Secrets in arguments, which nobody is told"),
     Setting("metricsAddress", "metrics", Address(), "Where Prometheus finds metrics, under /metrics"),
 )
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}

@@ -35,6 +35,7 @@ from hauberk.enforcers.bpf_lsm.engine import Engine
 from hauberk.errors import HauberkError
 from hauberk.events.clock import Clock
 from hauberk.events.identity import WorkloadIdentity
+from hauberk.events.mask import Mask
 from hauberk.events.pipeline import Pipeline, Sink
 from hauberk.events.translate import Translator
 from hauberk.rules.model import Posture, Postures
@@ -67,7 +68,7 @@ class Node:
         self.members = Members(engine)
         self._compiler = Compiler([settings.alerts] if settings.alerts.startswith("/") else ())
         self._again = Again(lambda: self._compiler.losses)
-        self._translator = Translator(Clock())
+        self._translator = Translator(Clock(), Mask(settings.masks))
         for member in self.members:
             self._introduce(member)
         for workload, generation, rules in engine.generations():
@@ -228,6 +229,7 @@ class Node:
                 "restart the agent; what is in force stays so",
             )
         self.settings = settings
+        self._translator.mask = Mask(settings.masks)
         if self.feeder is not None:
             self.feeder.configure(feeding.feeding_of(settings))
 

@@ -129,6 +129,12 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("alertThrottling", "false", "false", False),
     ("maxAlertPerSec", "100", "100", 100),
     ("throttleSec", "5", "5", 5),
+    (
+        "maskArguments",
+        r"[default, 'corp-\w+', '(?i)pin=(\d{4})']",
+        r"default corp-\w+ (?i)pin=(\d{4})",
+        ("default", r"corp-\w+", r"(?i)pin=(\d{4})"),
+    ),
     ("metricsAddress", "'[::1]:9100'", "[::1]:9100", "[::1]:9100"),
 ]
 
@@ -184,6 +190,11 @@ def test_all_faults_are_told_at_once(file: Path) -> None:
         ('cluster: "a\\nb"', "1:10: cluster: must be at most 253 printable characters"),
         ("socket: run/agent", "1:9: socket: must be an absolute path, and is `run/agent`"),
         (f"socket: /{'a' * 107}", "1:9: socket: must be a path of at most 107 bytes"),
+        ("maskArguments: [a, '(']", "1:20: maskArguments: `(` is no pattern that can be used: missing ): ("),
+        ("maskArguments: 'a*'", "1:16: maskArguments: `a*` is no pattern that can be used: matches an empty"),
+        ("maskArguments: [1]", "1:17: maskArguments: must be text, and `1` is a number"),
+        (f"maskArguments: '{'a' * 513}'", "has more than 512 characters"),
+        (f"maskArguments: [{'a,' * 65}]", "1:16: maskArguments: has more than 64 patterns"),
         *(
             (f"metricsAddress: '{wrong}'", f"must be an IP address and a port, and is `{wrong}`")
             for wrong in (
