@@ -130,11 +130,12 @@ class Boolean(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Number(Kind):
-    """A whole number between `least` and `most`."""
+    """A whole number between `least` and `most`. With `none` it may be `none` too, or 0, which it means."""
 
     least: int
     most: int
     form: str = "NUMBER"
+    none: bool = False
 
     def node(self, text: str) -> Node:
         return _scalar(resolve(text), text)
@@ -143,8 +144,16 @@ class Number(Kind):
         value = node.value if isinstance(node, Scalar) else None
         if type(value) is int and self.least <= value <= self.most:
             return value
-        complain(node, f"must be a whole number from {self.least} to {self.most}, and is {written(node)}", "")
+        if self.none and (value == NONE or (type(value) is int and value == 0)):
+            return 0
+        hint = f"or `{NONE}`" if self.none else ""
+        complain(
+            node, f"must be a whole number from {self.least} to {self.most}, and is {written(node)}", hint
+        )
         return self.least
+
+    def text(self, value: int) -> str:
+        return NONE if self.none and not value else str(value)
 
 
 @dataclass(frozen=True, slots=True)

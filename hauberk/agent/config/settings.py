@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `throttling` clients get at most `max_alerts` a second of a workload one by one, and after more what comes
     within `throttle_seconds` together. `metrics` is where these are served, as ADDRESS:PORT, or empty.
     `masks` are patterns of what is masked in arguments (`hauberk.events.mask`).
+    `history_mib` is the room on disk for the last alerts and logs; 0: none are kept.
     """
 
     socket: str = SOCKET
@@ -60,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str = "default"
     table_mib: int = 64
     max_tasks: int = 32768
+    history_mib: int = 64
     base_set: bool = True
     untracked_namespaces: tuple[str, ...] = ("kube-system", "kubearmor")
     throttling: bool = True

@@ -202,6 +202,12 @@ SETTINGS: Final = (
     ),
     Setting("maskArguments", "masks", Patterns(), "Secrets in arguments, which nobody is told"),
     Setting("metricsAddress", "metrics", Address(), "Where Prometheus finds metrics, under /metrics"),
+    Setting(
+        "historyMiB",
+        "history_mib",
+        Number(4, 1 << 16, none=True),
+        "Room on disk for the last alerts and logs, which `hauberk logs` shows, in MiB",
+    ),
 )
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
 

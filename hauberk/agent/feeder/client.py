@@ -18,8 +18,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from hauberk.agent.control.peer import group_number
 from hauberk.agent.feeder.wire import Change, Events, Feeding, Gap, Told, Unpacker, pack
 from hauberk.agent.spawn import how_it_ended, spawn
+from hauberk.errors import HauberkError
 from hauberk.events.alert import Alert, Log
 from hauberk.kernel.timer import Timer
 
@@ -162,10 +164,15 @@ class Feeder:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._pid = spawn(_MODULE, theirs)
+                group = group_number(self._feeding.socket_group)
+                self._pid = spawn(_MODULE, theirs, () if group is None else (str(group),))
             except OSError as error:
                 ours.close()
                 self._retry_later(f"no process can be started: {error.strerror}")
+                return
+            except HauberkError as error:
+                ours.close()
+                self._retry_later(error.message)
                 return
         ours.setblocking(False)
         self._line = ours

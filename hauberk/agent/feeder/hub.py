@@ -95,6 +95,10 @@ class Hub:
         self.lost_by_clients = 0
         """Accesses that did not fit in a client's queue, over all clients there ever were."""
 
+    def go_on(self, first: int) -> None:
+        """Give the next event this number."""
+        self._next = first
+
     def number(self, events: Sequence[Alert | Log]) -> list[Numbered]:
         """Give events their numbers."""
         begin, self._next = self._next, self._next + len(events)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The feeder's process: `python -m hauberk.agent.feeder.process AGENT SOCKET`.
+"""The feeder's process: `python -m hauberk.agent.feeder.process AGENT SOCKET [GROUP]`.
 
 It hears from the agent what it has to serve, then what happens, and ends when the agent lets go of the
-socket. What cannot be served (an address that is taken, say) is a finding, and everything else goes on.
+socket. GROUP is whose members may ask, besides root. What cannot be served (an address that is taken, say) is
+a finding, and everything else goes on.
 """
 
 import asyncio
@@ -107,6 +108,9 @@ def main() -> None:
     line = socket.socket(fileno=end)
     line.setblocking(False)
     try:
+        if os.geteuid() == 0:
+            # Without capabilities, a file can only be given to a group that one is in.
+            os.setgroups([int(group) for group in sys.argv[3:]])
         drop_capabilities()
     except HauberkError as error:
         print(f"hauberk: {error}", file=sys.stderr)

@@ -5,18 +5,24 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hauberk.agent.feeder.hub import Hub, Missing, Numbered
+from hauberk.agent.feeder.keeping import Keeping
 from hauberk.agent.feeder.wire import Feeding
 
 
 class Service(Protocol):
     """One way for events to reach somebody. Trouble is a finding, never an exception."""
 
-    findings: Sequence[str]
-    """What is wrong now, in words."""
-    listening: Sequence[str]
-    """What it listens at, in words: `gRPC at 127.0.0.1:32767`."""
-    lost: Mapping[str, int]
-    """Accesses that did not reach whom they were for, by cause."""
+    @property
+    def findings(self) -> Sequence[str]:
+        """What is wrong now, in words."""
+
+    @property
+    def listening(self) -> Sequence[str]:
+        """What it listens at, in words: `gRPC at 127.0.0.1:32767`."""
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """Accesses that did not reach whom they were for, by cause."""
 
     async def start(self) -> None:
         """Begin. What it listens at is there when this returns, or a finding says why not."""
@@ -33,7 +39,7 @@ class Service(Protocol):
 
 def services_for(feeding: Feeding, hub: Hub) -> list[Service]:
     """Those that are asked for, in the order in which they take events."""
-    services: list[Service] = []
+    services: list[Service] = [Keeping(feeding, hub)]
     if feeding.metrics:
         # Whoever does not want it has not its library in memory.
         from hauberk.agent.feeder.metrics import Metrics

@@ -10,11 +10,16 @@ import msgspec
 from hauberk.events.alert import Alert, Log
 from hauberk.events.throttle import Throttling
 
+HISTORY: Final = "history.db"
+"""Name of the history in the state directory."""
+EVENTS: Final = "events.sock"
+"""Name of the socket that events are had from, beside the agent's."""
 _LENGTH: Final = Struct("=I")
 
 
 class Feeding(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """The first that the feeder hears: what it has to serve. `socket` is where the agent can be asked."""
+    """The first that the feeder hears: what it has to serve. `socket` is where the agent can be asked,
+    `socket_group` who may do that besides root. `history_mib`: 0 is none."""
 
     cluster: str
     node_name: str
@@ -23,6 +28,8 @@ class Feeding(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     throttling: Throttling | None = None
     metrics: str = ""
     """HOST:PORT; empty: nowhere."""
+    socket_group: str = ""
+    history_mib: int = 0
 
 
 class Events(msgspec.Struct, tag=True):

@@ -21,6 +21,8 @@ def feeding_of(settings: Settings) -> Feeding:
         throttling=Throttling(settings.max_alerts, settings.throttle_seconds)
         if settings.throttling
         else None,
+        socket_group=settings.socket_group,
+        history_mib=settings.history_mib,
     )
 
 

@@ -10,6 +10,7 @@ from hauberk.agent.config.settings import Settings
 from hauberk.agent.control.place import LOCK, AgentLock
 from hauberk.agent.control.server import ControlServer
 from hauberk.agent.feeder.client import Feeder
+from hauberk.agent.feeder.wire import HISTORY
 from hauberk.agent.gate.keeper import Gatekeeper
 from hauberk.agent.gate.protocol import SOCKET as GATE
 from hauberk.agent.node import cgroup
@@ -94,6 +95,8 @@ def uninstall(settings: Settings) -> list[str]:
         StateDirectory(ENGINE).remove()
         PolicyStore(Path(settings.state_directory)).remove()
         done.append(f"policies that were applied are gone from {settings.state_directory}")
+        for path in Path(settings.state_directory).glob(f"{HISTORY}*"):
+            path.unlink()
         cgroup.remove()
     Path(settings.socket).parent.joinpath(LOCK).unlink(missing_ok=True)
     for path in (Path(settings.socket).parent, Path(settings.state_directory), STATE_ROOT, PIN_ROOT):

@@ -136,6 +136,7 @@ VALUES: list[tuple[str, str, str, Any]] = [
         ("default", r"corp-\w+", r"(?i)pin=(\d{4})"),
     ),
     ("metricsAddress", "'[::1]:9100'", "[::1]:9100", "[::1]:9100"),
+    ("historyMiB", "none", "0", 0),
 ]
 
 
@@ -207,6 +208,10 @@ def test_all_faults_are_told_at_once(file: Path) -> None:
             )
         ),
         ("baseSet: 1", "1:10: baseSet: must be true or false, and is `1`"),
+        (
+            "historyMiB: 3",
+            "1:13: historyMiB: must be a whole number from 4 to 65536, and is `3` (or `none`)",
+        ),
         ("maxTasks: true", "1:11: maxTasks: must be a whole number from 1024 to 1048576, and is `true`"),
         (
             "visibility: {file: true}",
