@@ -38,7 +38,7 @@ class Kept(NamedTuple):
     """An event as JSON, with its number."""
 
     number: int
-    kind: str
+    kind: Kind
     event: bytes
 
 
@@ -149,17 +149,19 @@ class Recall:
             (number, *self._values),
         )
 
-    def _kept(self, kind: str, rows: Sequence[tuple[Any, ...]], end: int) -> Iterator[Kept]:
+    def _kept(self, kind: Kind, rows: Sequence[tuple[Any, ...]], end: int) -> Iterator[Kept]:
         for number, event in rows:
             if number > end:
                 return
-            if self._span.where:
-                try:
-                    if not self._wanted(msgspec.json.decode(event)):
-                        continue
-                except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
-                    self.unreadable += 1
-                    continue
+            try:
+                meets = self._wanted(msgspec.json.decode(event, type=dict[str, Any]))
+            except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+                meets = None
+            if meets is None or b"\n" in event:
+                self.unreadable += 1
+                continue
+            if not meets:
+                continue
             yield Kept(number, kind, event)
 
     def _gaps(self, end: int) -> list[Hole]:

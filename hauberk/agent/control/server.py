@@ -67,7 +67,7 @@ class ControlServer:
         self._handle = handle
         self._clients: dict[int, _Client] = {}
         own_directory(self._path.parent, 0o755)
-        self._listener = _listen(self._path, self._group)
+        self._listener = listen(self._path, self._group)
         self._listen_again = math.inf
         self._timer = Timer()
         self._epoll = select.epoll()
@@ -205,7 +205,7 @@ class ControlServer:
             self._timer.stop()
 
 
-def _listen(path: Path, group: int | None) -> socket.socket:
+def listen(path: Path, group: int | None) -> socket.socket:
     """A socket at `path` that root and the group can connect to. Raises HauberkError."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     # Nobody may come before the group is set.

@@ -19,12 +19,17 @@ class Keeping:
     listening: Sequence[str] = ()
 
     def __init__(self, feeding: Feeding, hub: Hub) -> None:
-        self._path = Path(feeding.state_directory) / HISTORY
+        self.path = Path(feeding.state_directory) / HISTORY
         self._mib = feeding.history_mib
         self._hub = hub
         self._history: History | None = None
         self._why = ""
         self._lost = 0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a history."""
+        return self._history is not None
 
     @property
     def findings(self) -> Sequence[str]:
@@ -56,7 +61,12 @@ class Keeping:
     def damaged(self, why: str) -> None:
         """Who reads it has found it damaged."""
         if self._history is not None:
-            self._history.set_aside(why)
+            try:
+                self._history.set_aside(why)
+            except HistoryError as error:
+                self._why = error.message
+                self._lost += self._history.lost
+                self._history = None
 
     async def close(self) -> None:
         if self._history is not None:
@@ -64,7 +74,7 @@ class Keeping:
 
     def _open(self, number: int = 0) -> bool:
         try:
-            self._history = History(self._path, self._mib)
+            self._history = History(self.path, self._mib)
         except HistoryError as error:
             self._why = f"there is no history, events are lost to it: {error.message}"
             return False

@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from hauberk.agent.feeder.following import Following
 from hauberk.agent.feeder.hub import Hub, Missing, Numbered
 from hauberk.agent.feeder.keeping import Keeping
 from hauberk.agent.feeder.wire import Feeding
@@ -39,7 +40,8 @@ class Service(Protocol):
 
 def services_for(feeding: Feeding, hub: Hub) -> list[Service]:
     """Those that are asked for, in the order in which they take events."""
-    services: list[Service] = [Keeping(feeding, hub)]
+    keeping = Keeping(feeding, hub)
+    services: list[Service] = [keeping, Following(feeding, hub, keeping)]
     if feeding.metrics:
         # Whoever does not want it has not its library in memory.
         from hauberk.agent.feeder.metrics import Metrics
