@@ -47,4 +47,5 @@ wheel: setup
 clean:
 	rm -rf build .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	rm -f hauberk/automaton/_core.abi3.so hauberk/kernel/_shim.abi3.so hauberk/bpf/hauberk.bpf.o
+	rm -f hauberk/api/*_pb2.py hauberk/api/*_pb2.pyi
 	find hauberk tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

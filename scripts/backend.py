@@ -34,7 +34,9 @@ __all__ = [
 get_requires_for_build_editable = get_requires_for_build_wheel
 
 BUILD = "build/editable"
+INTERFACES = ("feeder", "policy", "state_agent")
 COMPILED = (
+    *(f"hauberk/api/{name}_pb2{end}" for name in INTERFACES for end in (".py", ".pyi")),
     "hauberk/automaton/_core.abi3.so",
     "hauberk/kernel/_shim.abi3.so",
     "hauberk/bpf/hauberk.bpf.o",

@@ -8,6 +8,7 @@ over which others win: whoever removes the other later would not expect it.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
@@ -101,6 +102,9 @@ class _Loader:
             self.faults.append(
                 Fault(place, 0, 0, "", f"{HOST_NAME_LABEL} is not the node's name", "set `host` instead")
             )
+        # Of values that are wrong themselves nothing more is to be said.
+        if not self.faults and (fault := _exposed(settings)):
+            self.faults.append(Fault(self.origins.get("gRPCAddress", "gRPCAddress"), 0, 0, "", *fault))
         if self.faults:
             raise SettingsError(tuple(str(fault) for fault in self.faults))
         return Loaded(msgspec.structs.replace(settings, node_labels=labels), self.origins)
@@ -179,6 +183,22 @@ def _entries(data: bytes, report: Report) -> Iterator[tuple[str, Node, int]]:
                 message = f"there is no setting `{shorten(key)}`"
                 report.fault(entry.line, entry.column, "", message, did_you_mean(key, BY_KEY))
             yield key, entry.value, entry.line
+
+
+def _exposed(settings: Settings) -> tuple[str, str] | None:
+    """What is wrong with how gRPC is to be reached, and a hint."""
+    is_plaintext = settings.grpc_compat == "plaintext"
+    if settings.tls_enabled and is_plaintext:
+        return "gRPCCompat `plaintext` and tlsEnabled exclude each other", "remove one of them"
+    if not settings.grpc_port or settings.tls_enabled or is_plaintext:
+        return None
+    if ipaddress.ip_address(settings.grpc_address).is_loopback:
+        return None
+    return (
+        f"{settings.grpc_address} can be reached by other machines, and gRPC is not encrypted",
+        "set tlsEnabled, and run `hauberk certificates`; or gRPCCompat to `plaintext`, which serves alerts "
+        "and logs, and nothing else, to everybody",
+    )
 
 
 def _settings(values: Map[str, Any]) -> Settings:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's settings as values, with their defaults. `table` says how users name and write them.
 
-Defaults are KubeArmor's where a setting is KubeArmor's, but for three. Host policies hold, as they do under
+Defaults are KubeArmor's where a setting is KubeArmor's, but for four. Host policies hold, as they do under
 the file that comes with KubeArmor's packages for machines without Kubernetes: a policy that was applied
 should not be without effect. Alerts go to standard output. Permitted accesses are not reported: that costs,
-and who wants it asks for it.
+and who wants it asks for it. Certificates are looked for where no workload can touch them.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     within `throttle_seconds` together. `metrics` is where these are served, as ADDRESS:PORT, or empty.
     `masks` are patterns of what is masked in arguments (`hauberk.events.mask`).
     `history_mib` is the room on disk for the last alerts and logs; 0: none are kept.
+    A port of 0 is none. `grpc_compat` is `plaintext` or `none`.
     """
 
     socket: str = SOCKET
@@ -69,3 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     throttle_seconds: int = 30
     metrics: str = "127.0.0.1:32765"
     masks: tuple[str, ...] = ("default",)
+    grpc_port: int = 32767
+    grpc_health_port: int = 32766
+    grpc_address: str = "127.0.0.1"
+    grpc_compat: str = "none"
+    tls_enabled: bool = False
+    tls_directory: str = "/var/lib/hauberk/tls"

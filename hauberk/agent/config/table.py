@@ -17,6 +17,7 @@ from hauberk.agent.config.kinds import (
     Address,
     Boolean,
     Choice,
+    Endpoint,
     Kind,
     Labels,
     Names,
@@ -24,6 +25,7 @@ from hauberk.agent.config.kinds import (
     Overrides,
     Path,
     Patterns,
+    Port,
     Sections,
     Text,
 )
@@ -201,18 +203,47 @@ SETTINGS: Final = (
         kubearmor=True,
     ),
     Setting("maskArguments", "masks", Patterns(), "Secrets in arguments, which nobody is told"),
-    Setting("metricsAddress", "metrics", Address(), "Where Prometheus finds metrics, under /metrics"),
+    Setting("metricsAddress", "metrics", Endpoint(), "Where Prometheus finds metrics, under /metrics"),
     Setting(
         "historyMiB",
         "history_mib",
         Number(4, 1 << 16, none=True),
         "Room on disk for the last alerts and logs, which `hauberk logs` shows, in MiB",
     ),
+    Setting("gRPC", "grpc_port", Port(), "Port of gRPC, for KubeArmor's clients", kubearmor=True),
+    Setting(
+        "gRPCHealthPort",
+        "grpc_health_port",
+        Port(),
+        "Port at which gRPC tells whether it serves",
+        kubearmor=True,
+    ),
+    Setting("gRPCAddress", "grpc_address", Address(), "Address at which gRPC listens"),
+    Setting(
+        "tlsEnabled",
+        "tls_enabled",
+        Boolean(),
+        "Whether gRPC is encrypted and open to those with a certificate only",
+        kubearmor=True,
+    ),
+    Setting(
+        "tlsCertPath",
+        "tls_directory",
+        Path("DIR"),
+        "Directory of the certificates that `hauberk certificates` makes",
+        kubearmor=True,
+    ),
+    Setting(
+        "gRPCCompat",
+        "grpc_compat",
+        Choice(("none", "plaintext")),
+        "Whether alerts and logs are served without encryption at an address other than loopback",
+    ),
 )
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
 
 _FOREIGN: Final = """
-    gRPC gRPCHealthPort tlsEnabled tlsCertPath tlsCertProvider seLinuxProfileDir criSocket nriSocket nriIndex
+    tlsCertProvider seLinuxProfileDir criSocket nriSocket nriIndex
     enableNRI enableKubeArmorVm k8s debug hostDefaultDevicePosture coverageTest lsm bpfFsPath enforcerAlerts
     defaultPostureLogs initTimeout enableKubeArmorStateAgent
     annotateResources procfsMount machineIDPath useOCIHooks enableIMA enableUSBDeviceHandler

@@ -61,7 +61,10 @@ class Subscription:
 
     def tell(self, missing: Missing) -> None:
         """Say that some are missing for everybody."""
-        self._queue.append(missing)
+        if len(self._queue) < self._size:
+            self._queue.append(missing)
+        else:
+            self._missing += missing.accesses
         self._stirred.set()
 
     def close(self) -> None:
@@ -94,6 +97,8 @@ class Hub:
         """By namespace, id and name: what was told of each last."""
         self.lost_by_clients = 0
         """Accesses that did not fit in a client's queue, over all clients there ever were."""
+        self.stirred = asyncio.Event()
+        """Set when there is something new to say of clients or services."""
 
     def go_on(self, first: int) -> None:
         """Give the next event this number."""
@@ -133,18 +138,22 @@ class Hub:
         """From now on. Has to be given to `leave`."""
         subscription = Subscription(wanted, size)
         self._subscriptions.add(subscription)
+        self.stirred.set()
         return subscription
 
     def leave(self, subscription: Subscription) -> None:
         self._subscriptions.discard(subscription)
         self.lost_by_clients += subscription.lost
+        self.stirred.set()
 
     def watch(self, watcher: Callable[[Change], None]) -> None:
         """Be called for each change. Has to be given to `unwatch`."""
         self._watchers.add(watcher)
+        self.stirred.set()
 
     def unwatch(self, watcher: Callable[[Change], None]) -> None:
         self._watchers.discard(watcher)
+        self.stirred.set()
 
     @property
     def clients(self) -> int:

@@ -44,15 +44,17 @@ class Process:
         """Until the agent lets go of the socket."""
         loop = asyncio.get_running_loop()
         unpacker = Unpacker.for_feeder()
+        telling = asyncio.create_task(self._tell_what_is_new())
         try:
             while data := await loop.sock_recv(self._line, _CHUNK):
                 for message in unpacker.feed(data):
                     await self._take(message)
-                await self._tell()
+                self._hub.stirred.set()
         except ConnectionError:
             pass
         finally:
             self._throttled.close()
+            telling.cancel()
             self._hub.close()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GRACE_SECONDS):
@@ -80,6 +82,12 @@ class Process:
                 self._hub.miss(missing)
             case Change():
                 self._hub.change(message)
+
+    async def _tell_what_is_new(self) -> None:
+        while True:
+            await self._hub.stirred.wait()
+            self._hub.stirred.clear()
+            await self._tell()
 
     async def _tell(self) -> None:
         lost: dict[str, int] = {}

@@ -47,4 +47,9 @@ def services_for(feeding: Feeding, hub: Hub) -> list[Service]:
         from hauberk.agent.feeder.metrics import Metrics
 
         services.append(Metrics(feeding.metrics, feeding.socket, hub))
+    if feeding.grpc is not None:
+        # It takes a third of a second and 40 MiB to import, which who does not want it need not pay.
+        from hauberk.agent.feeder.grpc.service import GrpcService
+
+        services.append(GrpcService(feeding, feeding.grpc, hub))
     return services

@@ -17,6 +17,22 @@ EVENTS: Final = "events.sock"
 _LENGTH: Final = Struct("=I")
 
 
+class Grpc(msgspec.Struct, frozen=True, kw_only=True):
+    """What is served over gRPC. A port of 0 is none.
+
+    `address` is an IP address. `certificates` is the directory of those for TLS, empty: plaintext. Then, off
+    loopback, LogService is served and nothing else. `socket` is a unix socket, or empty: what its directory
+    lets in may do everything. `group` names whose members, besides root, may do so over loopback.
+    """
+
+    address: str
+    port: int
+    health_port: int = 0
+    certificates: str = ""
+    socket: str = ""
+    group: str = ""
+
+
 class Feeding(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """The first that the feeder hears: what it has to serve. `socket` is where the agent can be asked,
     `socket_group` who may do that besides root. `history_mib`: 0 is none."""
@@ -30,6 +46,7 @@ class Feeding(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """HOST:PORT; empty: nowhere."""
     socket_group: str = ""
     history_mib: int = 0
+    grpc: Grpc | None = None
 
 
 class Events(msgspec.Struct, tag=True):

@@ -137,6 +137,12 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ),
     ("metricsAddress", "'[::1]:9100'", "[::1]:9100", "[::1]:9100"),
     ("historyMiB", "none", "0", 0),
+    ("gRPC", "'4000'", "4000", 4000),
+    ("gRPCHealthPort", "none", "none", 0),
+    ("gRPCAddress", "'::1'", "::1", "::1"),
+    ("tlsEnabled", "true", "1", True),
+    ("tlsCertPath", "/srv/tls", "/srv/tls", "/srv/tls"),
+    ("gRPCCompat", "plaintext", "plaintext", "plaintext"),
 ]
 
 
@@ -165,14 +171,15 @@ def test_no_name_is_one_of_kubearmors_other_settings() -> None:
 
 def test_all_faults_are_told_at_once(file: Path) -> None:
     text = (
-        "clutser: a\ndefaultFilePosture: Block\nvisibility: [file, fle]\ngRPC: 1\ntableMiB: 4096\nhost: 007\n"
+        "clutser: a\ndefaultFilePosture: Block\nvisibility: [file, fle]\nnriIndex: 1\ntableMiB: 4096\n"
+        "host: 007\n"
     )
     told = faults(file, text, {"HAUBERK_BASESET": "maybe", "HAUBERK_ONAGENTLOS": "refuse"}, logPath="alerts")
     assert told == [
         "1:1: there is no setting `clutser` (did you mean `cluster`?)",
         "2:21: defaultFilePosture: must be one of allow, audit, block, and is `Block`",
         "3:20: visibility: must be one of process, file, network, capabilities, and is `fle`",
-        "4:1: `gRPC` is a setting of KubeArmor that this agent does not have (remove it)",
+        "4:1: `nriIndex` is a setting of KubeArmor that this agent does not have (remove it)",
         "5:11: tableMiB: must be a whole number from 1 to 512, and is `4096`",
         "6:7: host: must be text, and `007` is a number in YAML (quote it: `'007'`)",
         "HAUBERK_BASESET: must be true or false, and is `maybe`",
@@ -206,6 +213,12 @@ def test_all_faults_are_told_at_once(file: Path) -> None:
                 "::1:9100",
                 "[127.0.0.1]:1",
             )
+        ),
+        ("gRPC: 70000", "1:7: gRPC: must be a port, from 1 to 65535, or none, and is `70000`"),
+        ("gRPC: -1", "1:7: gRPC: must be a port, from 1 to 65535, or none, and is `-1`"),
+        (
+            "gRPCAddress: localhost",
+            "1:14: gRPCAddress: must be an IP address, and is `localhost` (as 127.0.0.1, or ::1)",
         ),
         ("baseSet: 1", "1:10: baseSet: must be true or false, and is `1`"),
         (
@@ -295,3 +308,14 @@ def test_postures_and_sections_are_those_of_the_rules() -> None:
     assert settings.postures.file is Posture.BLOCK
     assert settings.host_postures.network is Posture.ALLOW
     assert settings.visibility == (Section.FILE,)
+
+
+def test_grpc_is_not_opened_to_other_machines_without_saying_how(file: Path) -> None:
+    (told,) = faults(file, "cluster: a\ngRPCAddress: 0.0.0.0\n")
+    assert told.startswith(
+        "2: 0.0.0.0 can be reached by other machines, and gRPC is not encrypted (set tlsEn"
+    )
+    for how in ("tlsEnabled: true", "gRPCCompat: plaintext", "gRPC: none"):
+        assert of(file, f"gRPCAddress: 0.0.0.0\n{how}\n").settings.grpc_address == "0.0.0.0"
+    (told,) = faults(file, "tlsEnabled: true\ngRPCCompat: plaintext\n")
+    assert "exclude each other" in told
