@@ -119,7 +119,7 @@ def feeder(tmp_path: Path) -> Iterator[Feeder]:
 
 
 def url(feeder: Feeder) -> str:
-    (told,) = feeder.told.listening
+    (told,) = (each for each in feeder.told.listening if each.startswith("metrics"))
     return told.removeprefix("metrics at ")
 
 
