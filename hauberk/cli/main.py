@@ -27,6 +27,7 @@ COMMANDS = {
         "completion",
         "explain",
         "lab",
+        "logs",
         "policy",
         "posture",
         "probe",
@@ -56,6 +57,7 @@ def hauberk() -> None:
       hauberk policy apply -f policies/                put policies in force on this node
       hauberk status                                   this node's workloads, and how they stand
       hauberk explain --workload web --exec /bin/sh    which rule decides, and why
+      hauberk logs --since 1h                          what was refused on this node
       hauberk lab run -- hauberk run -p ... -- CMD     the same in a throwaway machine
       eval "$(hauberk completion bash)"                completion for this shell
 

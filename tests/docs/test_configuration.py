@@ -58,5 +58,5 @@ def _expected() -> Iterator[tuple[str, str, str, str]]:
 
 def _value(setting: Setting) -> str:
     if isinstance(setting.kind, Number):
-        return f"{setting.kind.least} to {setting.kind.most}"
+        return f"{setting.kind.least} to {setting.kind.most}{', none' if setting.kind.none else ''}"
     return setting.kind.form.replace("|", ", ")

@@ -3,7 +3,8 @@
 
 import re
 
-from hauberk.agent.feeder import client, http, hub
+from hauberk.agent.config.settings import Settings
+from hauberk.agent.feeder import client, following, http, hub
 from hauberk.agent.gate import keeper
 from hauberk.agent.reader import WINDOW_SECONDS
 from hauberk.automaton.limits import STATE_LIMIT
@@ -85,6 +86,9 @@ def expected() -> dict[str, str]:
             constant("lib/arguments.h", "HB_ARGUMENT_STEPS")
         ),
         "Alerts that are kept while the file cannot be written": mebibytes(jsonlines.MEMORY_BYTES),
+        "The history of a node on disk": f"`historyMiB`, {Settings().history_mib} MiB",
+        "Events that wait for one who follows them": str(hub.QUEUE),
+        "Who asks for events at once": str(following.MAX_CLIENTS),
         "Waiting for a slow reader at the end": f"{jsonlines.PATIENCE_SECONDS:.0f} s",
         "Events that wait for one client": str(hub.QUEUE),
         "Alerts of one workload that differ and are [held back](alerts.md#too-many-for-clients)": str(

@@ -14,9 +14,6 @@ from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.feeder.wire import Change, Feeding
 from hauberk.events.alert import Alert, Extras, Log
 
-FEEDING = Feeding(
-    cluster="default", node_name="node", socket="/nowhere/agent.sock", state_directory="/nowhere"
-)
 WEB = Change("added", "default", "web", "0123", "nginx", {"app": "web"}, 42)
 
 
@@ -25,8 +22,14 @@ def alert(count: int = 1, message: str = "") -> Alert:
 
 
 @pytest.fixture
-def feeder() -> Iterator[Feeder]:
-    feeder = Feeder(FEEDING, memory=1 << 20)
+def feeder(tmp_path: Path) -> Iterator[Feeder]:
+    feeding = Feeding(
+        cluster="default",
+        node_name="node",
+        socket=str(tmp_path / "agent.sock"),
+        state_directory=str(tmp_path),
+    )
+    feeder = Feeder(feeding, memory=1 << 20)
     feeder.start(lambda: [WEB])
     yield feeder
     feeder.close()
