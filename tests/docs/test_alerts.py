@@ -11,6 +11,7 @@ from hauberk.events.alert import Alert, Extras, parse_event
 from hauberk.events.throttle import REST
 from hauberk.events.translate import UNRESOLVED_NAME
 from hauberk.rules.model import SPECIAL_NAMES
+from hauberk.sinks import log_records
 from tests.docs.pages import ROOT, blocks, tables
 
 PAGE = ROOT / "docs" / "alerts.md"
@@ -38,6 +39,12 @@ def test_every_special_name_is_told() -> None:
 def test_the_bounds_of_masks_are_those_of_the_code() -> None:
     text = " ".join(PAGE.read_text().split())
     assert f"at most {mask.MOST}, of at most {mask.LONGEST} characters" in text
+
+
+def test_the_fields_of_the_journal_are_told() -> None:
+    alert = Alert(PPID=0, UID=0, Hauberk=Extras())
+    told = set(re.findall(r"`(HAUBERK_\w+)`", PAGE.read_text()))
+    assert told == {name for name, _ in log_records._fields(alert) if name.startswith("HAUBERK_")}
 
 
 def test_the_example_is_an_alert_and_its_keys_stand_in_order() -> None:

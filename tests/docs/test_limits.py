@@ -14,7 +14,7 @@ from hauberk.events import throttle
 from hauberk.events.repeats import KEPT_BYTES, SLOTS
 from hauberk.policy import document, faults, fields, load, unenforced
 from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN
-from hauberk.sinks import jsonlines, metrics
+from hauberk.sinks import datagrams, jsonlines, metrics
 from hauberk.workloads import links, mounts, rootfs
 from tests.docs.pages import ROOT, tables
 
@@ -97,6 +97,7 @@ def expected() -> dict[str, str]:
         "The same, of all workloads": str(throttle.KINDS_OF_ALL),
         "Series of one [counter](metrics.md#bounds)": str(metrics.SERIES),
         "Connections that ask for metrics": str(http.CONNECTIONS),
+        "Records that wait for the journal, or for syslog": mebibytes(datagrams.MEMORY_BYTES),
         "Messages that wait for the process that serves clients": mebibytes(client.MEMORY_BYTES),
     }
 

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hauberk.events.alert import parse_event
 from hauberk.sinks.errors import SinkError
 from hauberk.sinks.jsonlines import JsonLines
 
 from .conftest import make_alert
+from .hostile import HOSTILE, event_of
 
 
 def numbers(path: Path) -> list[int]:
@@ -531,3 +533,13 @@ def test_nothing_is_raised_when_there_is_nobody_to_warn():
     os.close(write)
     assert done.returncode == 7
     assert done.returncode != -signal.SIGPIPE
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_no_name_splits_or_forges_a_line(tmp_path, name):
+    path = tmp_path / "alerts"
+    sink = JsonLines(str(path))
+    sink.write([event_of(name), event_of(name)])
+    sink.close()
+    assert path.read_text().replace("\n", "").isprintable()
+    assert [parse_event(line) for line in path.read_bytes().splitlines()] == [event_of(name)] * 2

@@ -31,6 +31,7 @@ from hauberk.agent.config.kinds import (
 )
 from hauberk.agent.config.settings import HOST_NAME_LABEL, OnAgentLoss, Settings
 from hauberk.rules.model import Posture
+from hauberk.sinks.log_records import PLACES
 
 PREFIX: Final = "HAUBERK_"
 """What the names of variables begin with."""
@@ -201,6 +202,12 @@ SETTINGS: Final = (
         Number(1, 3600),
         "For how many seconds, after more than that, alerts are told together",
         kubearmor=True,
+    ),
+    Setting(
+        "alsoTo",
+        "also_to",
+        Names(PLACES, "journald,syslog"),
+        "Logs of this machine that have alerts and logs too",
     ),
     Setting("maskArguments", "masks", Patterns(), "Secrets in arguments, which nobody is told"),
     Setting("metricsAddress", "metrics", Endpoint(), "Where Prometheus finds metrics, under /metrics"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hauberk.agent.feeder.following import Following
+from hauberk.agent.feeder.forward import Forward
 from hauberk.agent.feeder.hub import Hub, Missing, Numbered
 from hauberk.agent.feeder.keeping import Keeping
 from hauberk.agent.feeder.wire import Feeding
@@ -42,6 +43,7 @@ def services_for(feeding: Feeding, hub: Hub) -> list[Service]:
     """Those that are asked for, in the order in which they take events."""
     keeping = Keeping(feeding, hub)
     services: list[Service] = [keeping, Following(feeding, hub, keeping)]
+    services += [Forward.to_place(place, feeding.node_name) for place in feeding.forward]
     if feeding.metrics:
         # Whoever does not want it has not its library in memory.
         from hauberk.agent.feeder.metrics import Metrics

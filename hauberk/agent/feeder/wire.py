@@ -47,6 +47,8 @@ class Feeding(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     socket_group: str = ""
     history_mib: int = 0
     grpc: Grpc | None = None
+    forward: tuple[str, ...] = ()
+    """Logs of this machine that have all events too (`log_records.PLACES`)."""
 
 
 class Events(msgspec.Struct, tag=True):

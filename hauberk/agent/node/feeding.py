@@ -19,6 +19,7 @@ def feeding_of(settings: Settings) -> Feeding:
         socket=settings.socket,
         state_directory=settings.state_directory,
         metrics=settings.metrics,
+        forward=settings.also_to,
         throttling=Throttling(settings.max_alerts, settings.throttle_seconds)
         if settings.throttling
         else None,

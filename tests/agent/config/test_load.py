@@ -129,6 +129,7 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("alertThrottling", "false", "false", False),
     ("maxAlertPerSec", "100", "100", 100),
     ("throttleSec", "5", "5", 5),
+    ("alsoTo", "[syslog, journald]", "syslog,journald", ("syslog", "journald")),
     (
         "maskArguments",
         r"[default, 'corp-\w+', '(?i)pin=(\d{4})']",
