@@ -86,6 +86,10 @@ class _Event(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     Cwd: str = ""
     TTY: str = ""
     ExecEvent: ExecContext | None = None
+    ProcessHash: str = ""
+    ParentHash: str = ""
+    ResourceHash: str = ""
+    HashAlgo: str = ""
     UserName: str = ""
 
 

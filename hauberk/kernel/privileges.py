@@ -15,8 +15,9 @@ _CAP_LAST: Final = 63
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def drop_capabilities() -> None:
-    """Give up every capability, for this thread and all that it will start or execute, for good.
+def drop_capabilities(*kept: int) -> None:
+    """Give up every capability but those that are `kept`, for this thread and all that it will start, for
+    good; what it executes has none.
 
     What is left of root is what its user id owns. To be called while there is one thread. Raises KernelError.
     """
@@ -25,8 +26,11 @@ def drop_capabilities() -> None:
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
             break
     header = (ctypes.c_uint32 * 2)(_VERSION, 0)
-    none = (ctypes.c_uint32 * 6)()
-    if _libc.capset(header, none) < 0:
+    bits = sum(1 << capability for capability in kept)
+    low, high = bits & 0xFFFFFFFF, bits >> 32
+    # Effective, permitted and inheritable ones, the lower words first.
+    left = (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)
+    if _libc.capset(header, left) < 0:
         raise _error("capset")
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0:
         raise _error("prctl(PR_SET_NO_NEW_PRIVS)")

@@ -4,13 +4,13 @@
 import re
 
 from hauberk.agent.config.settings import Settings
-from hauberk.agent.feeder import client, following, http, hub
+from hauberk.agent.feeder import client, following, hashing, http, hub
 from hauberk.agent.gate import keeper
 from hauberk.agent.reader import WINDOW_SECONDS
 from hauberk.automaton.limits import STATE_LIMIT
 from hauberk.automaton.parse import MAX_NESTING
 from hauberk.enforcers.bpf_lsm import engine, in_force, loading
-from hauberk.events import throttle
+from hauberk.events import hashes, throttle
 from hauberk.events.repeats import KEPT_BYTES, SLOTS
 from hauberk.policy import document, faults, fields, load, unenforced
 from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN
@@ -97,6 +97,9 @@ def expected() -> dict[str, str]:
         "The same, of all workloads": str(throttle.KINDS_OF_ALL),
         "Series of one [counter](metrics.md#bounds)": str(metrics.SERIES),
         "Connections that ask for metrics": str(http.CONNECTIONS),
+        "Size of a file of which there is a [hash](alerts.md#hashes)": mebibytes(hashes.LARGEST),
+        "Files that are hashed for one batch of events": str(hashing.FILES),
+        "Files whose hash is remembered": str(hashes.REMEMBERED),
         "Records that wait for the journal, or for syslog": mebibytes(datagrams.MEMORY_BYTES),
         "Messages that wait for the process that serves clients": mebibytes(client.MEMORY_BYTES),
     }

@@ -42,7 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `masks` are patterns of what is masked in arguments (`hauberk.events.mask`).
     `history_mib` is the room on disk for the last alerts and logs; 0: none are kept.
     A port of 0 is none. `grpc_compat` is `plaintext` or `none`.
-    `also_to` are logs of this machine that have all events too.
+    `also_to` are logs of this machine that have all events too. With `hashes` clients get hashes of
+    programs and files.
     """
 
     socket: str = SOCKET
@@ -78,3 +79,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_enabled: bool = False
     tls_directory: str = "/var/lib/hauberk/tls"
     also_to: tuple[str, ...] = ()
+    hashes: bool = False

@@ -210,6 +210,9 @@ SETTINGS: Final = (
         "Logs of this machine that have alerts and logs too",
     ),
     Setting("maskArguments", "masks", Patterns(), "Secrets in arguments, which nobody is told"),
+    Setting(
+        "enableIMA", "hashes", Boolean(), "Whether clients get hashes of programs and files", kubearmor=True
+    ),
     Setting("metricsAddress", "metrics", Endpoint(), "Where Prometheus finds metrics, under /metrics"),
     Setting(
         "historyMiB",
@@ -253,7 +256,7 @@ _FOREIGN: Final = """
     tlsCertProvider seLinuxProfileDir criSocket nriSocket nriIndex
     enableNRI enableKubeArmorVm k8s debug hostDefaultDevicePosture coverageTest lsm bpfFsPath enforcerAlerts
     defaultPostureLogs initTimeout enableKubeArmorStateAgent
-    annotateResources procfsMount machineIDPath useOCIHooks enableIMA enableUSBDeviceHandler
+    annotateResources procfsMount machineIDPath useOCIHooks enableUSBDeviceHandler
     dropResourceFromProcessLogs matchArgs enableNetworkPolicyEnforcer
 """
 FOREIGN: Final = frozenset(_FOREIGN.split())

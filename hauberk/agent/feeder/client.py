@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hauberk.agent.control.peer import group_number
-from hauberk.agent.feeder.wire import Change, Events, Feeding, Gap, Told, Unpacker, pack
+from hauberk.agent.feeder.wire import HASHES, Change, Events, Feeding, Gap, Told, Unpacker, pack
 from hauberk.agent.spawn import how_it_ended, spawn
 from hauberk.errors import HauberkError
 from hauberk.events.alert import Alert, Log
@@ -165,7 +165,8 @@ class Feeder:
         with theirs:
             try:
                 group = group_number(self._feeding.socket_group)
-                self._pid = spawn(_MODULE, theirs, () if group is None else (str(group),))
+                arguments = [] if group is None else [str(group)]
+                self._pid = spawn(_MODULE, theirs, arguments + [HASHES] * self._feeding.hashes)
             except OSError as error:
                 ours.close()
                 self._retry_later(f"no process can be started: {error.strerror}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The feeder's process: `python -m hauberk.agent.feeder.process AGENT SOCKET [GROUP]`.
+"""The feeder's process: `python -m hauberk.agent.feeder.process AGENT SOCKET [GROUP] [hashes]`.
 
 It hears from the agent what it has to serve, then what happens, and ends when the agent lets go of the
 socket. GROUP is whose members may ask, besides root. What cannot be served (an address that is taken, say) is
@@ -16,11 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from hauberk.agent.feeder.hashing import Hashing
 from hauberk.agent.feeder.hub import Hub, Missing
 from hauberk.agent.feeder.services import Service, services_for
 from hauberk.agent.feeder.throttling import Throttled
-from hauberk.agent.feeder.wire import Change, Events, Feeding, Gap, Told, Unpacker, pack
+from hauberk.agent.feeder.wire import HASHES, Change, Events, Feeding, Gap, Told, Unpacker, pack
 from hauberk.errors import HauberkError
+from hauberk.events.alert import Alert, Log
 from hauberk.kernel.privileges import drop_capabilities
 
 _EXPENDABLE: Final = "400"
@@ -32,8 +34,9 @@ _GRACE_SECONDS: Final = 0.5
 class Process:
     """Everything between the agent's socket and the services."""
 
-    def __init__(self, line: socket.socket) -> None:
+    def __init__(self, line: socket.socket, hashing: Hashing | None = None) -> None:
         self._line = line
+        self._hashing = hashing
         self._hub = Hub()
         self._throttled = Throttled(self._hub)
         self._services: Sequence[Service] = ()
@@ -68,7 +71,11 @@ class Process:
                 for service in self._services:
                     await service.start()
             case Events(number, alerts, logs):
-                events = self._hub.number([*alerts, *logs])
+                happened: list[Alert | Log] = [*alerts, *logs]
+                if self._hashing is not None:
+                    there = {change.id: change for change in self._hub.workloads.values()}
+                    await self._hashing.fill(happened, there)
+                events = self._hub.number(happened)
                 for service in self._services:
                     service.take(events)
                 self._throttled.publish(events)
@@ -98,7 +105,10 @@ class Process:
             number=self._number,
             clients=self._hub.clients,
             lost={cause: count for cause, count in lost.items() if count},
-            findings=tuple(finding for service in self._services for finding in service.findings),
+            findings=(
+                *(self._hashing.findings if self._hashing is not None else ()),
+                *(finding for service in self._services for finding in service.findings),
+            ),
             listening=tuple(address for service in self._services for address in service.listening),
         )
         if told != self._said:
@@ -118,13 +128,14 @@ def main() -> None:
     try:
         if os.geteuid() == 0:
             # Without capabilities, a file can only be given to a group that one is in.
-            os.setgroups([int(group) for group in sys.argv[3:]])
+            os.setgroups([int(group) for group in sys.argv[3:] if group != HASHES])
+        hashing = Hashing() if HASHES in sys.argv[3:] else None
         drop_capabilities()
-    except HauberkError as error:
+    except (HauberkError, OSError) as error:
         print(f"hauberk: {error}", file=sys.stderr)
         sys.exit(1)
     gc.freeze()
-    asyncio.run(Process(line).run())
+    asyncio.run(Process(line, hashing).run())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ HISTORY: Final = "history.db"
 """Name of the history in the state directory."""
 EVENTS: Final = "events.sock"
 """Name of the socket that events are had from, beside the agent's."""
+HASHES: Final = "hashes"
+"""An argument of the feeder, which has to know before it gives up what it may: begin what computes hashes."""
 _LENGTH: Final = Struct("=I")
 
 
@@ -49,6 +51,8 @@ class Feeding(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     grpc: Grpc | None = None
     forward: tuple[str, ...] = ()
     """Logs of this machine that have all events too (`log_records.PLACES`)."""
+    hashes: bool = False
+    """Whether events have hashes of the files that they name."""
 
 
 class Events(msgspec.Struct, tag=True):

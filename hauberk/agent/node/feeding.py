@@ -20,6 +20,7 @@ def feeding_of(settings: Settings) -> Feeding:
         state_directory=settings.state_directory,
         metrics=settings.metrics,
         forward=settings.also_to,
+        hashes=settings.hashes,
         throttling=Throttling(settings.max_alerts, settings.throttle_seconds)
         if settings.throttling
         else None,

@@ -136,6 +136,7 @@ VALUES: list[tuple[str, str, str, Any]] = [
         r"default corp-\w+ (?i)pin=(\d{4})",
         ("default", r"corp-\w+", r"(?i)pin=(\d{4})"),
     ),
+    ("enableIMA", "true", "true", True),
     ("metricsAddress", "'[::1]:9100'", "[::1]:9100", "[::1]:9100"),
     ("historyMiB", "none", "0", 0),
     ("gRPC", "'4000'", "4000", 4000),
