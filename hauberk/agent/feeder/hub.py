@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from hauberk.agent.feeder.wire import Change
 from hauberk.events.alert import Alert, Log
 
@@ -127,10 +129,15 @@ class Hub:
     def change(self, change: Change) -> None:
         """A workload has come, changed or gone."""
         key = (change.namespace, change.id, change.name)
-        if change.what == "deleted":
-            self.workloads.pop(key, None)
-        else:
-            self.workloads[key] = change
+        known = self.workloads.pop(key, None)
+        if change.what != "deleted":
+            # The agent tells of each again now and then.
+            change = msgspec.structs.replace(change, what="updated" if known else "added")
+            self.workloads[key] = msgspec.structs.replace(change, what="added")
+            if self.workloads[key] == known:
+                return
+        elif known is None:
+            return
         for watcher in tuple(self._watchers):
             watcher(change)
 

@@ -24,7 +24,8 @@ class Grpc(msgspec.Struct, frozen=True, kw_only=True):
 
     `address` is an IP address. `certificates` is the directory of those for TLS, empty: plaintext. Then, off
     loopback, LogService is served and nothing else. `socket` is a unix socket, or empty: what its directory
-    lets in may do everything. `group` names whose members, besides root, may do so over loopback.
+    lets in may do everything. `group` names whose members, besides root, may do so over loopback. `kinds` are
+    the kinds of policies that bind anything.
     """
 
     address: str
@@ -33,6 +34,7 @@ class Grpc(msgspec.Struct, frozen=True, kw_only=True):
     certificates: str = ""
     socket: str = ""
     group: str = ""
+    kinds: tuple[str, ...] = ("KubeArmorPolicy", "KubeArmorHostPolicy")
 
 
 class Feeding(msgspec.Struct, frozen=True, tag=True, kw_only=True):

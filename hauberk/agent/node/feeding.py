@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the node tells its feeder: what it has to serve, and which workloads there are."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hauberk.agent.config.settings import Settings
+from hauberk.agent.control.peer import group_number
+from hauberk.agent.control.place import own_directory
 from hauberk.agent.feeder.wire import Change, Feeding, Grpc
 from hauberk.agent.node.member import Member
 from hauberk.agent.node.members import Members
+from hauberk.errors import HauberkError
 from hauberk.events.throttle import Throttling
 
 
@@ -40,12 +45,42 @@ def _grpc_of(settings: Settings) -> Grpc | None:
         certificates=settings.tls_directory if settings.tls_enabled else "",
         socket=str(grpc_socket(settings)),
         group=settings.socket_group,
+        kinds=tuple(
+            kind
+            for kind, binds in (
+                ("KubeArmorPolicy", settings.container_policy),
+                ("KubeArmorHostPolicy", settings.host_policy),
+            )
+            if binds
+        ),
     )
 
 
 def grpc_socket(settings: Settings) -> Path:
     """Where gRPC listens on a unix socket: beside where commands ask the agent."""
     return Path(settings.socket).parent / "grpc" / "hauberk.sock"
+
+
+def own_grpc_directory(settings: Settings) -> None:
+    """Have the directory of that socket, which root and the agent's group can enter. Raises HauberkError.
+
+    The feeder, which may do nothing but what its user owns, cannot give a socket to the group.
+    """
+    directory = grpc_socket(settings).parent
+    own_directory(directory, 0o700)
+    group = group_number(settings.socket_group)
+    try:
+        os.chown(directory, -1, group if group is not None else os.getegid())
+        directory.chmod(0o750 if group is not None else 0o700)
+    except OSError as error:
+        raise HauberkError(f"giving {directory} to its group: {error.strerror}") from error
+
+
+def remove_grpc_directory(settings: Settings) -> None:
+    """Take that away again."""
+    grpc_socket(settings).unlink(missing_ok=True)
+    with suppress(OSError):
+        grpc_socket(settings).parent.rmdir()
 
 
 def change_of(member: Member, what: str) -> Change | None:

@@ -15,7 +15,7 @@ from hauberk.agent.gate.keeper import Gatekeeper
 from hauberk.agent.gate.protocol import SOCKET as GATE
 from hauberk.agent.node import cgroup
 from hauberk.agent.node.daemon import SIGNALS, Daemon
-from hauberk.agent.node.feeding import feeding_of
+from hauberk.agent.node.feeding import feeding_of, own_grpc_directory, remove_grpc_directory
 from hauberk.agent.node.handlers import Handlers
 from hauberk.agent.node.node import ENGINE, Node
 from hauberk.agent.policies.store import PolicyStore
@@ -47,6 +47,7 @@ def run(settings: Settings, reread: Callable[[], Settings], command: Sequence[st
         signals = ending.enter_context(SignalReader(SIGNALS))
         ending.enter_context(AgentLock(Path(settings.socket).parent))
         cgroup.settle()
+        own_grpc_directory(settings)
         feeder = Feeder(feeding_of(settings))
         sinks: list[Sink] = [JsonLines(settings.alerts)] if settings.alerts else []
         sinks.append(feeder)
@@ -98,6 +99,7 @@ def uninstall(settings: Settings) -> list[str]:
         for path in Path(settings.state_directory).glob(f"{HISTORY}*"):
             path.unlink()
         cgroup.remove()
+        remove_grpc_directory(settings)
     Path(settings.socket).parent.joinpath(LOCK).unlink(missing_ok=True)
     for path in (Path(settings.socket).parent, Path(settings.state_directory), STATE_ROOT, PIN_ROOT):
         # Whatever else is in there is not the agent's.

@@ -2,7 +2,7 @@
 """One server at one place, tried again every second until the place can be had."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -14,28 +14,22 @@ from hauberk.errors import HauberkError
 _PAUSE_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 0.2
 
-Bind = Callable[[grpc.aio.Server], object]
-"""Has the server listen. Raises HauberkError, or RuntimeError, which is gRPC's way to say that it cannot."""
+SetUp = Callable[[grpc.aio.Server], None]
+"""Gives a server its services and has it listen. Raises HauberkError, OSError, or RuntimeError: gRPC cannot
+listen there."""
 
 
 class Serving:
-    """A server. `name` is what it is and where, in words, `handlers` what it serves.
+    """A server. `name` is what it is and where, in words.
 
     `on_change` is called when `finding` or `is_listening` has changed.
     """
 
-    def __init__(
-        self,
-        name: str,
-        bind: Bind,
-        handlers: Sequence[grpc.GenericRpcHandler],
-        on_change: Callable[[], None],
-    ) -> None:
+    def __init__(self, name: str, set_up: SetUp, on_change: Callable[[], Awaitable[None]]) -> None:
         self.name = name
         self.finding = ""
         self.is_listening = False
-        self._bind = bind
-        self._handlers = handlers
+        self._set_up = set_up
         self._on_change = on_change
         self._server: grpc.aio.Server | None = None
         self._trying: asyncio.Task[None] | None = None
@@ -59,24 +53,23 @@ class Serving:
 
     async def _try(self) -> bool:
         server = grpc.aio.server(options=SERVER_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
-        server.add_generic_rpc_handlers(tuple(self._handlers))
         try:
-            self._bind(server)
+            self._set_up(server)
         except (HauberkError, RuntimeError, OSError) as error:
             # It holds what it listened at before it failed, if anything.
             with suppress(RuntimeError):
                 await server.stop(None)
-            self._say(_why(self.name, error), is_listening=False)
+            await self._say(_why(self.name, error), is_listening=False)
             return False
         await server.start()
         self._server = server
-        self._say("", is_listening=True)
+        await self._say("", is_listening=True)
         return True
 
-    def _say(self, finding: str, *, is_listening: bool) -> None:
+    async def _say(self, finding: str, *, is_listening: bool) -> None:
         if (finding, is_listening) != (self.finding, self.is_listening):
             self.finding, self.is_listening = finding, is_listening
-            self._on_change()
+            await self._on_change()
 
 
 def _why(name: str, error: Exception) -> str:

@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,7 +20,7 @@ from hauberk.events.alert import Alert, Extras, Log
 
 T = TypeVar("T")
 SECONDS = 30.0
-WEB = Change("updated", "default", "web", "0123", "nginx:1", {"app": "web"}, 42)
+WEB = Change("updated", "default", "web", "0123", "nginx:1", {"app": "web"}, 0)
 
 
 def free_port() -> int:
@@ -81,9 +80,12 @@ class Served:
 
     def call(self, work: Callable[[], T]) -> T:
         """Do something where the hub is."""
-        done: Future[T] = Future()
-        self._loop.call_soon_threadsafe(lambda: done.set_result(work()))
-        return done.result(SECONDS)
+
+        async def do() -> T:
+            return work()
+
+        found: T = self.run(do())
+        return found
 
     def publish(self, events: Sequence[Alert | Log]) -> None:
         self.call(lambda: self.hub.publish(self.hub.number(events)))
