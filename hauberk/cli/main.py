@@ -24,6 +24,7 @@ COMMANDS = {
     for name in (
         "adopt",
         "agent",
+        "certificates",
         "completion",
         "explain",
         "lab",
@@ -58,6 +59,7 @@ def hauberk() -> None:
       hauberk status                                   this node's workloads, and how they stand
       hauberk explain --workload web --exec /bin/sh    which rule decides, and why
       hauberk logs --since 1h                          what was refused on this node
+      hauberk certificates                             what gRPC needs for TLS
       hauberk lab run -- hauberk run -p ... -- CMD     the same in a throwaway machine
       eval "$(hauberk completion bash)"                completion for this shell
 
