@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each target does all the set-up it needs, and the set-up looks first whether it is needed.
 .DEFAULT_GOAL := help
-.PHONY: help setup build test quick containers fuzz demo bench bench-check wheel clean
+.PHONY: help setup build test quick containers karmor fuzz demo bench bench-check wheel clean
 
 help:
 	@echo 'make setup    system packages, virtual environment in .venv, build'
 	@echo 'make test     tests here, and in the lab on kernels 6.1 and 6.12'
 	@echo 'make quick    checks and tests that boot no machine'
 	@echo 'make containers  tests with containerd, Docker and Podman, in the lab on both kernels'
+	@echo 'make karmor   KubeArmor'"'"'s client, built with Go, which tests then run against the agent'
 	@echo 'make fuzz     random bytes for all that reads bytes of others, ten minutes for each'
 	@echo 'make demo     an attack on a real service, without policies and with them'
 	@echo 'make bench    the figures of docs/performance.md, in the lab'
@@ -28,6 +29,9 @@ quick: setup
 
 containers: setup
 	@.venv/bin/python scripts/run_tests.py --containers
+
+karmor: setup
+	@.venv/bin/python scripts/build_karmor.py
 
 fuzz: setup
 	@.venv/bin/python -m tests.fuzz.run
