@@ -73,6 +73,10 @@ def _head(answer: AgentStatus) -> Iterator[str]:
         f"without an agent: {answer.on_agent_loss}"
         f" ({answer.placed_without_agent} started so, {answer.refused_without_agent} refused)"
     )
+    for service in answer.listening:
+        yield f"serves {printable(service)}"
+    if answer.clients:
+        yield f"streams to clients: {answer.clients}"
 
 
 def _narrow(answer: AgentStatus) -> Table:

@@ -186,6 +186,10 @@ class AgentStatus(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """How long starts waited at the gate that this agent let go on, or refused."""
     findings: tuple[str, ...] = ()
     """What is wrong with the agent, in words; empty if nothing is."""
+    listening: tuple[str, ...] = ()
+    """What clients can connect to, in words: `gRPC at 127.0.0.1:32767`."""
+    clients: int = 0
+    """Streams that clients have."""
 
 
 class Explanation(msgspec.Struct, frozen=True):

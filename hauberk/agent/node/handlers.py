@@ -155,6 +155,8 @@ class Handlers:
             room=telling.room(node),
             waited=node.entrance.gate.waited if node.entrance else None,
             findings=tuple(node.all_findings()),
+            listening=node.feeder.told.listening if node.feeder else (),
+            clients=node.feeder.told.clients if node.feeder else 0,
         )
 
     def _explain(self, request: Explain) -> Reply:

@@ -4,15 +4,19 @@
 import os
 import select
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
+import msgspec
 import pytest
 
 from hauberk.agent.feeder.client import Feeder
-from hauberk.agent.feeder.wire import Change, Feeding
+from hauberk.agent.feeder.wire import Change, Feeding, Grpc
 from hauberk.events.alert import Alert, Extras, Log
+from tests.agent.feeder.grpc.served import free_port, watch
 
 WEB = Change("added", "default", "web", "0123", "nginx", {"app": "web"}, 42)
 
@@ -95,3 +99,30 @@ def test_while_no_process_is_there_a_finding_says_so(feeder: Feeder) -> None:
     until(feeder, lambda: bool(feeder.findings))
     assert feeder.findings == ("clients are not served: its process was ended by signal 9",)
     until(feeder, lambda: not feeder.findings)
+
+
+def test_what_happens_reaches_clients_also_those_of_the_next_process(feeder: Feeder) -> None:
+    asked = Grpc(address="127.0.0.1", port=free_port())
+    feeder.configure(msgspec.structs.replace(FEEDING, grpc=asked))
+    address = f"127.0.0.1:{asked.port}"
+    for number in range(2):
+        until(feeder, lambda: feeder.told.listening == (f"gRPC at {address}",))
+        with grpc.insecure_channel(address, (("grpc.use_local_subchannel_pool", 1),)) as channel:
+            stream = watch(channel, "WatchAlerts")
+            until(feeder, lambda: feeder.told.clients == 1)
+            feeder.write([alert(message=f"alert {number}")])
+            assert next(stream).Message == f"alert {number}"
+        os.kill(feeder.pid, signal.SIGKILL)
+        until(feeder, lambda: bool(feeder.findings))
+    until(feeder, lambda: not feeder.findings)
+
+
+def test_that_an_address_is_taken_is_a_finding(feeder: Feeder) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        asked = Grpc(address="127.0.0.1", port=other.getsockname()[1])
+        feeder.configure(msgspec.structs.replace(FEEDING, grpc=asked))
+        until(feeder, lambda: any("is not served" in finding for finding in feeder.findings))
+        other.close()
+        until(feeder, lambda: not feeder.findings)
