@@ -5,6 +5,7 @@ import re
 
 from hauberk.agent.config.settings import Settings
 from hauberk.agent.feeder import client, following, hashing, http, hub
+from hauberk.agent.feeder.grpc import admission, limits, states
 from hauberk.agent.gate import keeper
 from hauberk.agent.reader import WINDOW_SECONDS
 from hauberk.automaton.limits import STATE_LIMIT
@@ -102,6 +103,16 @@ def expected() -> dict[str, str]:
         "Files whose hash is remembered": str(hashes.REMEMBERED),
         "Records that wait for the journal, or for syslog": mebibytes(datagrams.MEMORY_BYTES),
         "Messages that wait for the process that serves clients": mebibytes(client.MEMORY_BYTES),
+        "Changes of workloads that wait for one client": str(states.QUEUE),
+        "Calls at one time, streams among them": str(limits.MAX_CALLS),
+        "Connections at one time": str(limits.MAX_CONNECTIONS),
+        "Size of a request": mebibytes(limits.MAX_REQUEST),
+        "A connection that does not speak HTTP/2, or TLS, yet": f"{limits.HANDSHAKE_SECONDS} s",
+        "A connection without a call": f"{limits.IDLE_SECONDS} s",
+        "Silence of a client with a call before it is pinged": f"{limits.PING_SECONDS} s",
+        "Control groups of containers that are looked through for who calls over loopback": format(
+            admission.MAX_CGROUPS, ","
+        ),
     }
 
 
@@ -113,6 +124,7 @@ def test_the_tables_name_every_limit_with_its_number() -> None:
 def test_the_numbers_in_the_text_are_those_of_the_code() -> None:
     text = PAGE.read_text()
     assert f"at {fields.KUBEARMOR_PATH_CHARACTERS} characters" in text
+    assert f"does not answer within {limits.PONG_SECONDS} s" in text
     assert f"at most {rootfs._MAX_LINKS} links" in text
     assert f"Linux has {len(fields.CAPABILITIES)}" in text
     assert SPECIAL_NAMES[UNKNOWN] in text

@@ -18,7 +18,7 @@ from hauberk.agent.feeder.hub import Hub
 from hauberk.errors import HauberkError
 from hauberk.kernel.sockdiag import holder_of
 
-_MAX_CGROUPS: Final = 10_000
+MAX_CGROUPS: Final = 10_000
 """Control groups that are looked through, of all containers together."""
 
 
@@ -66,7 +66,7 @@ class Admission:
             for number, inode in enumerate(_cgroups_of(root, pids)):
                 if inode == cgroup:
                     return "you are in a container, from which this may not be done"
-                if number >= _MAX_CGROUPS:
+                if number >= MAX_CGROUPS:
                     return unknown
         except (OSError, ValueError):
             return unknown

@@ -10,9 +10,11 @@ MAX_CONNECTIONS: Final = 128
 MAX_REQUEST: Final = 1 << 20
 """Bytes of one request: a policy, at most."""
 _MAX_METADATA: Final = 8 << 10
-_PING_SECONDS: Final = 30
-_PONG_SECONDS: Final = 10
-_IDLE_SECONDS: Final = 300
+PING_SECONDS: Final = 30
+PONG_SECONDS: Final = 10
+IDLE_SECONDS: Final = 300
+HANDSHAKE_SECONDS: Final = 10
+"""How long a connection may take before it speaks HTTP/2, or TLS."""
 
 SERVER_OPTIONS: Final = (
     # Two servers on one port would each get a part of the clients.
@@ -22,10 +24,11 @@ SERVER_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST),
     ("grpc.max_metadata_size", _MAX_METADATA),
     ("grpc.absolute_max_metadata_size", _MAX_METADATA),
+    ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
     # A client whose machine is gone says nothing: it is pinged.
-    ("grpc.keepalive_time_ms", _PING_SECONDS * 1000),
-    ("grpc.keepalive_timeout_ms", _PONG_SECONDS * 1000),
-    ("grpc.max_connection_idle_ms", _IDLE_SECONDS * 1000),
+    ("grpc.keepalive_time_ms", PING_SECONDS * 1000),
+    ("grpc.keepalive_timeout_ms", PONG_SECONDS * 1000),
+    ("grpc.max_connection_idle_ms", IDLE_SECONDS * 1000),
     # KubeArmor's relay pings every five seconds, also while nothing happens.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 1000),

@@ -18,7 +18,7 @@ from hauberk.agent.feeder.wire import Change, Feeding
 from hauberk.api import state_agent_pb2 as api
 
 SERVICE = api.DESCRIPTOR.services_by_name["StateAgent"]
-_QUEUE: Final = 1000
+QUEUE: Final = 1000
 """Changes that wait for one client. One that does not keep up is parted with: it has to begin anew."""
 
 
@@ -39,7 +39,7 @@ class StateAgent:
         await context.write(state.SerializeToString())
 
     async def watch_state(self, request: object, context: Context) -> None:
-        changes: asyncio.Queue[Change | None] = asyncio.Queue(_QUEUE)
+        changes: asyncio.Queue[Change | None] = asyncio.Queue(QUEUE)
 
         def note(change: Change | None) -> None:
             if changes.full():

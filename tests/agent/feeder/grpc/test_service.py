@@ -14,7 +14,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from hauberk.agent.feeder.grpc.limits import MAX_CALLS, MAX_REQUEST
+from hauberk.agent.feeder.grpc.limits import MAX_CALLS, MAX_CONNECTIONS, MAX_REQUEST
 from hauberk.agent.feeder.wire import Grpc
 from hauberk.api import feeder_pb2, policy_pb2
 from tests.agent.feeder.grpc.served import SECONDS, WEB, Served, alert, free_port, health_check, watch
@@ -187,6 +187,20 @@ def test_more_calls_than_there_may_be_are_refused_and_the_others_go_on(served: S
     assert health_check(channels[0]) == 7
     for channel in channels:
         channel.close()
+
+
+def test_more_connections_than_there_may_be_are_closed(served: Served, channel: grpc.Channel) -> None:
+    assert health_check(channel) == 7
+    others = [
+        socket.create_connection(("127.0.0.1", served.asked.port), SECONDS)
+        for _ in range(MAX_CONNECTIONS + 5)
+    ]
+    # A server begins by saying how it speaks, if it has taken the connection.
+    taken = [bool(other.recv(1)) for other in others]
+    assert sum(taken) == MAX_CONNECTIONS - 1, "one is the first client's"
+    assert health_check(channel) == 7
+    for other in others:
+        other.close()
 
 
 def test_the_messages_have_kubearmors_names_and_numbers() -> None:

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What clients get from the agent over gRPC, and what of it they may change."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from hauberk.agent.feeder.wire import Change
+from scripts.build_karmor import binary
+from tests.agent.feeder.grpc.served import Served, watch
+from tests.agent.feeder.grpc.test_policies import send
+from tests.kernel.agent.agent import CGROUPS, Agent, entering, in_cgroup, run
+from tests.kernel.agent.test_host import file_rule, host_policy
+from tests.kernel.run.hauberk import HAUBERK, until
+
+ADDRESS = "127.0.0.1:32767"
+SOCKET = "unix:/run/hauberk-agent/grpc/hauberk.sock"
+PROBE = """
+import sys, grpc
+try:
+    grpc.insecure_channel(sys.argv[1]).unary_unary("/policy.ProbeService/getProbeData")(b"", timeout=60)
+except grpc.RpcError as error:
+    print(error.code().name, error.details())
+"""
+
+
+@pytest.fixture
+def channel(agent: Agent) -> Iterator[grpc.Channel]:
+    until(lambda: any("gRPC at 127" in each for each in agent.status().listening), "gRPC")
+    with grpc.insecure_channel(ADDRESS) as found:
+        yield found
+
+
+def test_a_refused_open_reaches_a_client(agent: Agent, channel: grpc.Channel, secret: Path) -> None:
+    stream = watch(channel, "WatchAlerts", "policy")
+    agent.apply(host_policy("no-secret", file_rule(secret)))
+    process = subprocess.Popen(["cat", str(secret)], stderr=subprocess.DEVNULL)
+    assert process.wait() == 1
+    alert = next(stream)
+    while alert.HostPID != process.pid:
+        alert = next(stream)
+    assert alert.PolicyName == "no-secret"
+    assert (alert.Type, alert.Operation, alert.Action) == ("MatchedHostPolicy", "File", "Block")
+    assert (alert.Resource, alert.Result) == (str(secret), "Permission denied")
+    assert (alert.HostName, alert.ClusterName, alert.Enforcer) == ("node-1", "default", "BPFLSM")
+    assert alert.Data.startswith("lsm=FILE_OPEN")
+    assert alert.EventData["Rule"] == "spec.file.matchPaths[0]"
+    assert alert.ProcessName.endswith("/cat")
+    assert agent.status().clients == 1
+
+
+@pytest.mark.parametrize("address", [ADDRESS, SOCKET])
+def test_a_policy_that_comes_over_grpc_is_in_force(agent: Agent, secret: Path, address: str) -> None:
+    spec = {
+        "nodeSelector": {"matchLabels": {"role": "edge"}},
+        "file": {"matchPaths": [{"path": str(secret)}]},
+        "action": "Block",
+    }
+    until(lambda: len(agent.status().listening) == 3, "gRPC")
+    with grpc.insecure_channel(address) as channel:
+        assert send(channel, "hostPolicy", "ADDED", "over-grpc", spec) == ("Applied", "")
+        assert run("cat", str(secret)).returncode == 1
+        assert send(channel, "hostPolicy", "DELETED", "over-grpc") == ("Deleted", "")
+        assert run("cat", str(secret)).returncode == 0
+
+
+def test_another_user_may_not_delete_a_policy(agent: Agent, channel: grpc.Channel, secret: Path) -> None:
+    agent.apply(host_policy("stays", file_rule(secret)))
+    for address in (ADDRESS, SOCKET):
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE, address], user=65534, group=65534, extra_groups=(),
+            capture_output=True, text=True,
+        )  # fmt: skip
+        told = done.stdout.split(" ")[0]
+        assert told == ("PERMISSION_DENIED" if address == ADDRESS else "UNAVAILABLE"), done
+    assert run("cat", str(secret)).returncode == 1
+
+
+def test_root_in_a_container_is_turned_away_on_loopback_wherever_it_hides(agent: Agent) -> None:
+    container = subprocess.Popen(["sleep", "600"], preexec_fn=entering("some-container"))
+    change = Change("added", "default", "some", "0123", "image", {}, container.pid)
+    try:
+        with Served() as served:
+            served.call(lambda: served.hub.change(change))
+            for path, code in (
+                ("some-container", "PERMISSION_DENIED you are in a container"),
+                ("some-container/inner/most", "PERMISSION_DENIED you are in a container"),
+                ("elsewhere", "UNAVAILABLE no agent listens at /nowhere"),
+            ):
+                done = in_cgroup(path, sys.executable, "-c", PROBE, served.address)
+                assert done.stdout.startswith(code), (path, done)
+    finally:
+        container.kill()
+        container.wait()
+    assert os.path.isdir(CGROUPS / "some-container")
+
+
+@pytest.mark.skipif(not binary().exists(), reason=f"{binary()} is not there: make karmor")
+def test_karmor_shows_what_was_refused(agent: Agent, channel: grpc.Channel, secret: Path) -> None:
+    agent.apply(host_policy("no-secret", file_rule(secret)))
+    before = agent.status().clients
+    process = subprocess.Popen(
+        [binary(), "logs", "--gRPC", ADDRESS, "--json", "--logFilter", "all", "--resource", str(secret)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: agent.status().clients == before + 2, "karmor")
+        assert run("cat", str(secret)).returncode == 1
+        assert process.stdout is not None
+        alert = json.loads(process.stdout.readline())
+        assert (alert["PolicyName"], alert["Resource"]) == ("no-secret", str(secret))
+        assert (alert["UID"], alert["Result"]) == (0, "Permission denied")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_status_shows_where_it_is_served(agent: Agent, channel: grpc.Channel) -> None:
+    shown = run(HAUBERK, "status").stdout
+    assert f"serves gRPC at {ADDRESS}\n" in shown
+    assert "serves gRPC health at 127.0.0.1:32766\n" in shown
+    assert f"serves gRPC at {SOCKET}\n" in shown
