@@ -126,9 +126,7 @@ def logs(
       hauberk logs -n 1 -o jsonl | hauberk explain -
     """
     if follow and (aggregate or until is not None or output in ("table", "json") or history):
-        raise click.UsageError(
-            "--follow goes without --until, --aggregate, --history, -o table and -o json"
-        )
+        raise click.UsageError("--follow goes without --until, --aggregate, --history, -o table and -o json")
     if tree and (aggregate or output not in (None, "line")):
         raise click.UsageError("--tree goes with -o line only, and not with --aggregate")
     if limit is None and since is None and until is None and not aggregate:

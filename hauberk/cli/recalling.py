@@ -56,10 +56,9 @@ def events(ask: Ask, socket: str, history: Path | None, note: Note) -> Iterator[
             if not ask.follow:
                 raise AgentError("the agent ended, or was stopped, before it had told all", "ask again")
         except NoAgent as error:
-            if not had_agent and not waits:
-                if DEFAULT.exists() or not ask.follow:
-                    number = yield from _without_agent(ask.span, error, note)
-                    ask = _from(ask, number)
+            if not had_agent and not waits and (DEFAULT.exists() or not ask.follow):
+                number = yield from _without_agent(ask.span, error, note)
+                ask = _from(ask, number)
             if not ask.follow:
                 return
         if not waits:

@@ -26,13 +26,17 @@ def alert(count: int = 1, message: str = "") -> Alert:
 
 
 @pytest.fixture
-def feeder(tmp_path: Path) -> Iterator[Feeder]:
-    feeding = Feeding(
+def feeding(tmp_path: Path) -> Feeding:
+    return Feeding(
         cluster="default",
         node_name="node",
         socket=str(tmp_path / "agent.sock"),
         state_directory=str(tmp_path),
     )
+
+
+@pytest.fixture
+def feeder(feeding: Feeding) -> Iterator[Feeder]:
     feeder = Feeder(feeding, memory=1 << 20)
     feeder.start(lambda: [WEB])
     yield feeder
@@ -101,12 +105,14 @@ def test_while_no_process_is_there_a_finding_says_so(feeder: Feeder) -> None:
     until(feeder, lambda: not feeder.findings)
 
 
-def test_what_happens_reaches_clients_also_those_of_the_next_process(feeder: Feeder) -> None:
+def test_what_happens_reaches_clients_also_those_of_the_next_process(
+    feeder: Feeder, feeding: Feeding
+) -> None:
     asked = Grpc(address="127.0.0.1", port=free_port())
-    feeder.configure(msgspec.structs.replace(FEEDING, grpc=asked))
+    feeder.configure(msgspec.structs.replace(feeding, grpc=asked))
     address = f"127.0.0.1:{asked.port}"
     for number in range(2):
-        until(feeder, lambda: feeder.told.listening == (f"gRPC at {address}",))
+        until(feeder, lambda: f"gRPC at {address}" in feeder.told.listening)
         with grpc.insecure_channel(address, (("grpc.use_local_subchannel_pool", 1),)) as channel:
             stream = watch(channel, "WatchAlerts")
             until(feeder, lambda: feeder.told.clients == 1)
@@ -117,12 +123,12 @@ def test_what_happens_reaches_clients_also_those_of_the_next_process(feeder: Fee
     until(feeder, lambda: not feeder.findings)
 
 
-def test_that_an_address_is_taken_is_a_finding(feeder: Feeder) -> None:
+def test_that_an_address_is_taken_is_a_finding(feeder: Feeder, feeding: Feeding) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         asked = Grpc(address="127.0.0.1", port=other.getsockname()[1])
-        feeder.configure(msgspec.structs.replace(FEEDING, grpc=asked))
+        feeder.configure(msgspec.structs.replace(feeding, grpc=asked))
         until(feeder, lambda: any("is not served" in finding for finding in feeder.findings))
         other.close()
         until(feeder, lambda: not feeder.findings)
