@@ -4,7 +4,7 @@
     run_tests.py [--quick | --containers]
 
 --quick leaves out everything that boots a machine; --containers runs only what needs real container runtimes,
-and what needs them runs only then.
+and only then are all of them there: else it is Podman with crun, on one kernel.
 
 Nothing stops at the first failure, because one run should tell all. The last line has the totals of all runs,
 in pytest's words; the status is 0 only if every check passed, every run ended by itself and no test failed. A
@@ -70,6 +70,13 @@ FULL = (
     Machine("6.12-preempt", "6.12", "preempt=full", RACES),
 )
 # Programs, images and containers of all runtimes lie in the guest's memory.
+PODMAN = Machine(
+    "6.12-podman",
+    "6.12",
+    "",
+    ("tests/kernel/runtimes/test_agent.py", "-k", "podman-crun or degraded_or_lost"),
+    "3G",
+)
 CONTAINERS = tuple(Machine(f"{each}-containers", each, "", CONTAINER_TESTS, "3G") for each in ("6.12", "6.1"))
 AT_A_TIME = 2
 """Runs side by side: a machine of the lab has one processor."""
@@ -140,19 +147,27 @@ def run_here(outcome: Outcome, extra: Iterable[str]) -> None:
 
 
 def run_all(outcome: Outcome) -> None:
-    """Everything but what needs container runtimes."""
+    """Everything, but of the container runtimes only one."""
     first, *rest = FULL if os.environ.get("HAUBERK_FULL") == "1" else SHORT
+    if fetch_runtimes(outcome):
+        rest.append(PODMAN)
     # The longest first.
     run_side_by_side(outcome, [first, None, *rest])
 
 
 def run_containers(outcome: Outcome) -> None:
-    """What needs container runtimes, which are fetched if need be."""
+    """What needs container runtimes."""
+    if fetch_runtimes(outcome):
+        run_side_by_side(outcome, CONTAINERS)
+
+
+def fetch_runtimes(outcome: Outcome) -> bool:
+    """Whether the packages of the container runtimes are there; they are fetched if need be."""
     fetch = [str(BIN / "python"), "-m", "tests.runtimes.packages"]
     if subprocess.run(fetch, cwd=ROOT, check=False).returncode:
         outcome.faults.append("the packages of the runtimes could not be fetched")
-        return
-    run_side_by_side(outcome, CONTAINERS)
+        return False
+    return True
 
 
 def run_side_by_side(outcome: Outcome, machines: Sequence[Machine | None]) -> None:
