@@ -9,6 +9,7 @@ import os
 import pickle
 import signal
 import socket
+import time
 from collections.abc import Collection, Sequence
 from select import POLLIN, poll
 from typing import Any, Final, Self
@@ -43,6 +44,7 @@ class Compiler:
         self._worker: _Worker | None = None
         self.losses = 0
         """Jobs that were not done because the process was killed, took too long or could not be started."""
+        self._used = time.monotonic()
         self._ready()
 
     def check(self, sources: Sequence[Source]) -> Checked:
@@ -103,6 +105,10 @@ class Compiler:
         """The compiler's process, if there is one."""
         return self._worker.pid if self._worker else None
 
+    def idle_seconds(self) -> float | None:
+        """How long the process has had nothing to do; None if there is none."""
+        return time.monotonic() - self._used if self._worker is not None else None
+
     def rest(self) -> None:
         """End the process, to free its memory. The next job has it started again."""
         if self._worker is not None:
@@ -130,6 +136,8 @@ class Compiler:
             # Its answer would be taken for that to the next job.
             self.rest()
             raise
+        finally:
+            self._used = time.monotonic()
 
     def _ready(self) -> "_Worker":
         if self._worker is None or self._worker.has_ended():

@@ -19,8 +19,6 @@ from hauberk.kernel.signals import SignalReader
 
 SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 _FLUSH_SECONDS: Final = 1.0
-_REST_SECONDS: Final = 30.0
-"""After this long without anything to compile, the compiler's memory is given back."""
 
 
 class Readable(Protocol):
@@ -92,18 +90,16 @@ class Daemon:
 
     def _patience(self, watchdog: float | None) -> float | None:
         """How long to wait for something to happen, in seconds; None: for ever."""
-        waits = [each for each in (watchdog, self._node.due_in()) if each is not None]
+        dues = (watchdog, self._node.due_in(), self._node.rest_due_in())
+        waits = [each for each in dues if each is not None]
         if self._dirty or self._gate < 0:
             waits.append(_FLUSH_SECONDS)
-        if self._node.compiler_is_awake:
-            waits.append(_REST_SECONDS)
         return min(waits, default=None)
 
     def _rest(self) -> None:
         if self._dirty:
             self._dirty = self._node.flush()
-        else:
-            self._node.rest()
+        self._node.rest()
 
     def _heed(self) -> None:
         for received in self._signals.read():

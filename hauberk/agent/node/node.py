@@ -42,6 +42,9 @@ from hauberk.rules.model import Posture, Postures
 
 SERVICES: Final = Path("/sys/fs/cgroup/system.slice")
 """Where systemd has a directory for each service."""
+REST_SECONDS: Final = 120.0
+"""After this long without anything to compile, the compiler's memory is given back. Starting it anew takes
+longer than binding a container, and these come in bunches."""
 ENGINE: Final = "node"
 """The name of the agent's engine."""
 
@@ -311,14 +314,15 @@ class Node:
             self._translator.drop_rules(workload, generation)
         return False
 
-    @property
-    def compiler_is_awake(self) -> bool:
-        """Whether `rest` has memory to give back."""
-        return self._compiler.pid is not None
+    def rest_due_in(self) -> float | None:
+        """In how many seconds `rest` has memory to give back, if nothing happens; None: never."""
+        idle = self._compiler.idle_seconds()
+        return None if idle is None else max(0.0, REST_SECONDS - idle)
 
     def rest(self) -> None:
-        """Give back what is only needed now and then."""
-        self._compiler.rest()
+        """Give back what is only needed now and then, and was not for some time."""
+        if self.rest_due_in() == 0:
+            self._compiler.rest()
 
     def close(self) -> None:
         """Leave everything in force, and the gate at its post."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hauberk.agent.compiler import client
 from hauberk.agent.compiler.client import Compiler
 from hauberk.agent.compiler.jobs import CompilerError, RejectedError
 from hauberk.agent.control.messages import Explain
@@ -150,6 +151,18 @@ def test_after_a_rest_it_knows_the_policies(compiler: Compiler) -> None:
     assert compiler.pid is None
     assert not Path(f"/proc/{before}").exists()
     assert compiler.choose([web()]) == chosen
+
+
+def test_it_is_idle_since_its_last_job(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(client.time, "monotonic", lambda: now)
+    compiler.choose([web()])
+    now = 5.0
+    assert compiler.idle_seconds() == 5
+    compiler.choose([web()])
+    assert compiler.idle_seconds() == 0
+    compiler.rest()
+    assert compiler.idle_seconds() is None
 
 
 def test_it_ends_with_the_agent_however_that_ends() -> None:
