@@ -104,7 +104,8 @@ class Starts:
         try:
             self._on_come(member)
             (fingerprint,) = self._ruling.choose([member])
-            if fingerprint and not found.waits:
+            if not found.waits:
+                # Also if no policy selects it yet: what it has changed by now, no policy will see.
                 member.caveats = (f"started {milliseconds_since(found.started)} ms before enforcement",)
             self._ruling.put(member, fingerprint, waits=found.waits)
             self._engine.hosting.place(found.cgroup_id, member.number)

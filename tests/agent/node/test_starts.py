@@ -69,12 +69,13 @@ class FakeEngine:
 
 @dataclass
 class FakeRuling:
-    """Every container is under one policy; what was put is kept, with whether it waited."""
+    """Every container is under one policy, or under none; what was put is kept, with whether it waited."""
 
+    policy: str = "a policy"
     put_: list[tuple[str, bool]] = field(default_factory=list)
 
     def choose(self, members: list[Member]) -> list[str]:
-        return ["a policy" for _ in members]
+        return [self.policy for _ in members]
 
     def put(self, member: Member, fingerprint: str, *, waits: bool = False) -> None:
         self.put_.append((member.name, waits))
@@ -129,7 +130,9 @@ def test_a_container_that_waits_is_bound_before_it_may_go_on(yard: Yard) -> None
     assert yard.engine.labelled == 0
 
 
-def test_a_container_that_runs_already_is_labelled_and_told_as_late(yard: Yard) -> None:
+@pytest.mark.parametrize("policy", ["a policy", ""])
+def test_a_container_that_runs_already_is_labelled_and_told_as_late(yard: Yard, policy: str) -> None:
+    yard.ruling.policy = policy
     yard.finds(replace(WEB, waits=False))
     assert yard.engine.labelled == 1
     (caveat,) = yard.member().caveats
