@@ -152,7 +152,7 @@ class Following:
         wanted = _wanted(ask.span)
         told = False
         while True:
-            subscription = self._hub.subscribe(wanted)
+            subscription = self._hub.subscribe(wanted, whole=True)
             try:
                 rest = msgspec.structs.replace(ask.span, after=reached, limit=0)
                 reached, _ = await self._recall(rest, send)

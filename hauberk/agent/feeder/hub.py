@@ -36,7 +36,9 @@ Wanted = Callable[[Alert | Log], bool]
 class Subscription:
     """What one client gets: iterate until it is closed."""
 
-    def __init__(self, wanted: Wanted, size: int) -> None:
+    def __init__(self, wanted: Wanted, size: int, whole: bool = False) -> None:
+        self.whole = whole
+        """Whether it gets each alert, also of those that others get together."""
         self._wanted = wanted
         self._size = size
         self._queue: deque[Numbered | Missing] = deque()
@@ -116,10 +118,11 @@ class Hub:
         """The number of the last event there was."""
         return self._next - 1
 
-    def publish(self, events: Sequence[Numbered]) -> None:
-        """Hand these to everybody who wants them."""
+    def publish(self, events: Sequence[Numbered], *, whole: bool | None = None) -> None:
+        """Hand these to everybody who wants them; with `whole` only to subscriptions that are, or are not."""
         for subscription in self._subscriptions:
-            subscription.offer(events)
+            if whole is None or subscription.whole is whole:
+                subscription.offer(events)
 
     def miss(self, missing: Missing) -> None:
         """Tell everybody that some are missing."""
@@ -141,9 +144,9 @@ class Hub:
         for watcher in tuple(self._watchers):
             watcher(change)
 
-    def subscribe(self, wanted: Wanted, size: int = QUEUE) -> Subscription:
+    def subscribe(self, wanted: Wanted, size: int = QUEUE, *, whole: bool = False) -> Subscription:
         """From now on. Has to be given to `leave`."""
-        subscription = Subscription(wanted, size)
+        subscription = Subscription(wanted, size, whole)
         self._subscriptions.add(subscription)
         self.stirred.set()
         return subscription

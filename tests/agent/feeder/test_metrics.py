@@ -203,8 +203,8 @@ def test_an_address_that_is_taken_is_a_finding(feeder: Feeder) -> None:
     other.start(tuple)
     try:
         until(other, lambda: bool(other.told.findings))
-        (finding,) = other.told.findings
-        assert finding.startswith(f"metrics are not served at 127.0.0.1:{port(feeder)}: ")
+        wanted = f"metrics are not served at 127.0.0.1:{port(feeder)}: "
+        assert any(finding.startswith(wanted) for finding in other.told.findings)
     finally:
         other.close()
 
@@ -222,7 +222,8 @@ def test_an_address_that_others_reach_is_a_finding() -> None:
     feeder.start(tuple)
     try:
         until(feeder, lambda: bool(feeder.told.findings))
-        assert "can read the names of workloads and policies" in feeder.told.findings[0]
+        wanted = "can read the names of workloads and policies"
+        assert any(wanted in finding for finding in feeder.told.findings)
     finally:
         feeder.close()
 

@@ -63,21 +63,23 @@ class Encoder:
     def __init__(self, cluster: str, node: str) -> None:
         self._cluster = cluster
         self._node = node
-        self._bytes: OrderedDict[int, bytes] = OrderedDict()
+        self._bytes: OrderedDict[int, tuple[Alert | Log, bytes]] = OrderedDict()
+        """By the identity of the event: what is told together has a number that others have as well."""
 
     def event(self, numbered: Numbered) -> bytes:
         """An event's. One that has no form as a message, which none should, is told as missing."""
-        data = self._bytes.get(numbered.number)
-        if data is None:
-            event = numbered.event
-            try:
-                data = message_of(event).SerializeToString()
-            except (ValueError, TypeError) as error:
-                missing = Missing(event.Hauberk.Count, f"it has no form as a message: {error}")
-                data = self.alert(missing) if isinstance(event, Alert) else self.log(missing)
-            self._bytes[numbered.number] = data
-            if len(self._bytes) > _LATEST:
-                self._bytes.popitem(last=False)
+        event = numbered.event
+        known = self._bytes.get(id(event))
+        if known is not None:
+            return known[1]
+        try:
+            data: bytes = message_of(event).SerializeToString()
+        except (ValueError, TypeError) as error:
+            missing = Missing(event.Hauberk.Count, f"it has no form as a message: {error}")
+            data = self.alert(missing) if isinstance(event, Alert) else self.log(missing)
+        self._bytes[id(event)] = event, data
+        if len(self._bytes) > _LATEST:
+            self._bytes.popitem(last=False)
         return data
 
     def alert(self, missing: Missing) -> bytes:
