@@ -8,7 +8,8 @@ import click
 import msgspec
 
 from hauberk.cli import lines
-from hauberk.cli.lines import EventMap
+from hauberk.events import telling
+from hauberk.events.telling import EventMap
 
 MOST: Final = 100_000
 """Most groups; what is in no group then is counted all the same."""
@@ -51,18 +52,18 @@ class Groups:
     def add(self, event: EventMap) -> None:
         """Count an event."""
         key = (
-            lines.verdict(event),
-            lines.workload(event),
-            lines.done(event),
-            lines.clean(event.get("Resource", "")),
-            lines.clean(event.get("PolicyName", "")),
+            telling.verdict(event),
+            telling.workload(event),
+            telling.done(event),
+            telling.resource(event),
+            telling.clean(event.get("PolicyName", "")),
         )
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= self._most:
                 key = (key[0], OTHERS, OTHERS, OTHERS, OTHERS)
             group = self._groups.setdefault(key, Group(*key))
-        group.count += lines.count(event)
+        group.count += telling.count(event)
         first, last = _times(event)
         group.first = min(group.first, first) if group.first else first
         group.last = max(group.last, last)
@@ -72,6 +73,6 @@ class Groups:
 
 
 def _times(event: EventMap) -> tuple[str, str]:
-    repeats = lines.nested(event, "Hauberk")
+    repeats = telling.nested(event, "Hauberk")
     own: Any = event.get("UpdatedTime", "")
-    return lines.clean(repeats.get("FirstTime") or own), lines.clean(repeats.get("LastTime") or own)
+    return telling.clean(repeats.get("FirstTime") or own), telling.clean(repeats.get("LastTime") or own)

@@ -18,6 +18,7 @@ from hauberk.cli.ending import die_by
 from hauberk.cli.moments import moment, moment_or_number, shown
 from hauberk.cli.recalling import events, history_option
 from hauberk.cli.showing import show, table
+from hauberk.events.telling import clean, nested
 from hauberk.events.where import Term, Where, parse_term
 from hauberk.sinks.recall import Kind, Span
 
@@ -139,7 +140,7 @@ def logs(
         where=conditions_of(filters),
         limit=limit or 0,
     )
-    answers = _noted(events(Ask(span, follow), socket, history, _note), span)
+    answers = _noted(events(Ask(span, follow), socket, history, note), span)
     try:
         if aggregate:
             _print_groups(answers, output or "table")
@@ -156,8 +157,9 @@ def logs(
         die_by(signal.SIGPIPE)
 
 
-def _note(text: str) -> None:
-    click.echo(f"hauberk: {lines.clean(text)}", err=True)
+def note(text: str) -> None:
+    """Tell something on standard error."""
+    click.echo(f"hauberk: {clean(text)}", err=True)
 
 
 def _noted(answers: Iterable[Answer], span: Span) -> Iterator[Answer]:
@@ -165,10 +167,10 @@ def _noted(answers: Iterable[Answer], span: Span) -> Iterator[Answer]:
     for answer in answers:
         if isinstance(answer, Begins):
             if not span.limit and not span.after and span.since < answer.time:
-                _note(f"older events are not kept any more; the oldest is of {shown(answer.time)}")
+                note(f"older events are not kept any more; the oldest is of {shown(answer.time)}")
         elif isinstance(answer, Done):
             if answer.unreadable:
-                _note(f"{answer.unreadable} events in the history cannot be read")
+                note(f"{answer.unreadable} events in the history cannot be read")
         else:
             yield answer
 
@@ -179,12 +181,12 @@ def _events(answers: Iterable[Answer]) -> Iterator[dict[str, Any]]:
         if isinstance(answer, Event):
             yield _numbered(answer)
         elif isinstance(answer, Lack):
-            _note(_missing(answer))
+            note(_missing(answer))
 
 
 def _numbered(answer: Event) -> dict[str, Any]:
     event: dict[str, Any] = msgspec.json.decode(answer.event)
-    event["Hauberk"] = {**lines.nested(event, "Hauberk"), "Number": answer.number}
+    event["Hauberk"] = {**nested(event, "Hauberk"), "Number": answer.number}
     return event
 
 
@@ -202,7 +204,7 @@ def _print_lines(answers: Iterable[Answer], *, as_json: bool, tree: bool) -> Non
         elif isinstance(answer, Lack):
             text = _missing(answer)
             gap = {"Type": "SystemEvent", "Message": text}
-            write(f"{lines.json_line(gap) if as_json else f'-- {lines.clean(text)} --'}\n")
+            write(f"{lines.json_line(gap) if as_json else f'-- {clean(text)} --'}\n")
         elif isinstance(answer, Event):
             event = _numbered(answer)
             texts = [lines.json_line(event) if as_json else lines.line(event)]

@@ -32,6 +32,7 @@ COMMANDS = {
         "policy",
         "posture",
         "probe",
+        "report",
         "run",
         "status",
         "test",

@@ -69,7 +69,9 @@ class Recall:
         if not path.exists():
             raise HistoryError(f"there is no history at {path}", "the setting historyMiB turns it on")
         try:
-            uri = f"file:{quote(os.fspath(path))}?mode=ro"
+            # A copy without a log, in a place where nobody may write, cannot be opened but so.
+            is_copy = not os.access(path.parent, os.W_OK) and not os.path.exists(f"{path}-wal")
+            uri = f"file:{quote(os.fspath(path))}?mode=ro{'&immutable=1' if is_copy else ''}"
             self._connection = sqlite3.connect(uri, uri=True, timeout=5.0, check_same_thread=False)
             self._connection.text_factory = bytes
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()

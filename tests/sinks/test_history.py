@@ -312,3 +312,26 @@ def test_conditions(path: Path) -> None:
         "/etc/shadow",
         "/etc/passwd",
     ]
+
+
+def test_a_copy_can_be_read_where_nobody_may_write(path: Path, tmp_path: Path) -> None:
+    history = History(path, 4)
+    keep(history, alert(Resource="a"))
+    history.close()
+    there = tmp_path / "there"
+    there.mkdir()
+    copy = there / "copy.db"
+    copy.write_bytes(path.read_bytes())
+    script = (
+        "import os, sys; from tests.sinks.test_history import resources, Path; "
+        "os.setgid(65534); os.setuid(65534); print(resources(Path(sys.argv[1])))"
+    )
+    if os.geteuid() != 0:
+        pytest.skip("becoming somebody else needs root")
+    copy.chmod(0o644)
+    for directory in (there, *tmp_path.parents[:3], tmp_path):
+        directory.chmod(directory.stat().st_mode | 0o055)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(copy)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "['a']\n", done.stderr
