@@ -9,7 +9,7 @@ once in loud words. When writing works again, a line of type `SystemEvent` marks
 A disk that fills up in the middle of a line leaves a torn one. It is completed if nothing was appended
 since, else written again in full. Somebody else's torn line is ended first; if that somebody was only slow,
 an empty line is what remains of it. A file that was removed or renamed (log rotation) is made anew under its
-name.
+name. The sink can rotate a file itself, between two lines.
 """
 
 import errno
@@ -28,6 +28,7 @@ from hauberk.events.alert import Alert, Extras, Log
 from hauberk.events.clock import unix_time
 from hauberk.events.text import escape
 from hauberk.sinks.errors import SinkError
+from hauberk.sinks.rotation import rotate
 
 STDOUT: Final = "-"
 MEMORY_BYTES: Final = 4 << 20
@@ -58,9 +59,10 @@ def _accesses(lines: bytes) -> int:
 class JsonLines:
     """A sink for a path, or for standard output if `target` is `-`.
 
-    A file is made with mode 0600; one that is there keeps its mode. `warn` gets the sentences for the user;
-    `memory` is in bytes. Raises `SinkError` if the target cannot be opened or is not a regular file or a
-    device.
+    A file is made with mode 0600; one that is there keeps its mode. Before a file would have more than
+    `most` bytes it is rotated, and `files` of the old ones are kept; 0: never. `warn` gets the sentences for
+    the user; `memory` is in bytes. Raises `SinkError` if the target cannot be opened or is not a regular file
+    or a device.
     """
 
     def __init__(
@@ -68,12 +70,16 @@ class JsonLines:
         target: str,
         *,
         memory: int = MEMORY_BYTES,
+        most: int = 0,
+        files: int = 1,
         warn: Callable[[str], None] = _to_stderr,
     ) -> None:
         self.lost = 0
         self._path = "" if target == STDOUT else os.path.abspath(target)
         self._name = "standard output" if target == STDOUT else escape(os.fsencode(target))
         self._memory = memory
+        self._most = most
+        self._files = files
         self._warn = warn
         self._encoder = msgspec.json.Encoder()
         self._pending = b""  # whole lines; of the first one, `_torn` bytes are already out
@@ -194,7 +200,13 @@ class JsonLines:
                 if not self._pending:
                     self._mark_gap()
                 lead, begin = self._mend()
-                written = os.write(self._fd, lead + self._pending[begin : self._piece_end(begin)])
+                end = self._piece_end(begin)
+                if self._most and self._path and self._is_file:
+                    end = min(end, self._end_in_file(begin, len(lead)))
+                    if not end:
+                        self._rotate()
+                        continue
+                written = os.write(self._fd, lead + self._pending[begin:end])
                 self._suspect = False
                 self._advance(begin + written - len(lead))
         except BrokenPipeError:
@@ -246,6 +258,29 @@ class JsonLines:
             return len(self._pending)
         end = self._pending.rfind(b"\n", begin, begin + select.PIPE_BUF) + 1
         return end or self._pending.find(b"\n", begin) + 1
+
+    def _end_in_file(self, begin: int, lead: int) -> int:
+        """How far one write goes if the file is not to grow too large; 0: it has to be rotated first."""
+        first = self._pending.find(b"\n", begin) + 1
+        if begin:
+            return first  # a line that has begun in this file ends in it
+        size = os.fstat(self._fd).st_size
+        room = max(0, self._most - size - lead)
+        return self._pending.rfind(b"\n", 0, room) + 1 or (0 if size else first)
+
+    def _rotate(self) -> None:
+        try:
+            # Another writer of the same file may just have done it.
+            status = os.stat(self._path, follow_symlinks=False)
+            if (status.st_dev, status.st_ino) == self._identity:
+                rotate(self._path, self._files)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            # Too large is better than lost.
+            self._most = 0
+            self._warn(f"{self._name} cannot be rotated, and grows: {error.strerror}")
+        self._follow_name()
 
     def _advance(self, done: int) -> None:
         """Take what is written off the pending lines."""

@@ -543,3 +543,73 @@ def test_no_name_splits_or_forges_a_line(tmp_path, name):
     sink.close()
     assert path.read_text().replace("\n", "").isprintable()
     assert [parse_event(line) for line in path.read_bytes().splitlines()] == [event_of(name)] * 2
+
+
+def test_a_file_is_rotated_before_it_is_too_large_and_no_line_is_lost_or_torn(tmp_path):
+    path = tmp_path / "alerts"
+    sink = JsonLines(str(path), most=4000, files=100)
+    for number in range(0, 200, 5):
+        sink.write([make_alert(number + more, size=(number * 7) % 900) for more in range(5)])
+    sink.close()
+    rotated = sorted(tmp_path.glob("alerts.*"), key=lambda each: -int(each.suffix[1:]))
+    assert len(rotated) > 10
+    assert [number for file in (*rotated, path) for number in numbers(file)] == list(range(200))
+    assert max(file.stat().st_size for file in (*rotated, path)) <= 4000
+    assert sink.lost == 0
+
+
+def test_of_rotated_files_so_many_are_kept(tmp_path):
+    path = tmp_path / "alerts"
+    sink = JsonLines(str(path), most=1000, files=3)
+    for number in range(50):
+        sink.write([make_alert(number, size=500)])
+    sink.close()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["alerts", "alerts.1", "alerts.2", "alerts.3"]
+    assert [numbers(tmp_path / name) for name in ("alerts.3", "alerts.2", "alerts.1", "alerts")] == [
+        [46],
+        [47],
+        [48],
+        [49],
+    ]
+
+
+def test_a_line_that_is_longer_than_the_bound_has_a_file_of_its_own(tmp_path):
+    path = tmp_path / "alerts"
+    sink = JsonLines(str(path), most=1000, files=9)
+    sink.write([make_alert(1), make_alert(2, size=5000), make_alert(3)])
+    sink.close()
+    assert [numbers(tmp_path / name) for name in ("alerts.2", "alerts.1", "alerts")] == [[1], [2], [3]]
+
+
+def test_somebody_elses_torn_line_goes_with_the_file_that_it_is_in(tmp_path):
+    path = tmp_path / "alerts"
+    path.write_text('{"UID":1}\n{"UID":')
+    sink = JsonLines(str(path), most=20, files=9)
+    sink.write([make_alert(2)])
+    sink.close()
+    assert numbers(path) == [2]
+    assert (tmp_path / "alerts.1").read_text() == '{"UID":1}\n{"UID":'
+
+
+def test_a_file_that_cannot_be_rotated_grows(tmp_path, monkeypatch, warnings):
+    def refuse(source, target):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("hauberk.sinks.rotation.os.replace", refuse)
+    sink = JsonLines(str(tmp_path / "alerts"), most=1000, files=9, warn=warnings.append)
+    for number in range(9):
+        sink.write([make_alert(number, size=500)])
+    sink.close()
+    assert numbers(tmp_path / "alerts") == list(range(9))
+    assert warnings == [f"{tmp_path}/alerts cannot be rotated, and grows: Permission denied"]
+
+
+def test_two_writers_of_a_file_that_rotates_lose_nothing(tmp_path):
+    path = tmp_path / "alerts"
+    sinks = [JsonLines(str(path), most=3000, files=1000) for _ in range(2)]
+    for number in range(100):
+        sinks[number % 2].write([make_alert(number, size=200)])
+    for sink in sinks:
+        sink.close()
+    told = [number for file in tmp_path.iterdir() for number in numbers(file)]
+    assert sorted(told) == list(range(100))

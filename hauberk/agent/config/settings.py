@@ -31,7 +31,8 @@ def host_name() -> str:
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the agent is told. Paths are absolute.
 
-    `alerts` is a path, `-` for standard output, or empty: nowhere. `socket_group` is empty if only root may
+    `alerts` is a path, `-` for standard output, or empty: nowhere. A file is rotated before it has more than
+    `alerts_mib` MiB, 0: never; `alerts_files` old ones are kept. `socket_group` is empty if only root may
     ask the agent. `postures` are those of containers. `namespace_postures` has, by namespace, the postures of
     the sections (`file`, `network`, `capabilities`) that differ there. `on_agent_loss` says what becomes of
     containers that start while there is no agent. `table_mib` is the room for the tables of all workloads,
@@ -51,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     policies_directory: str = "/etc/hauberk/policies.d"
     state_directory: str = "/var/lib/hauberk"
     alerts: str = "-"
+    alerts_mib: int = 0
+    alerts_files: int = 5
     host_policy: bool = True
     container_policy: bool = True
     postures: Postures = Postures()

@@ -108,6 +108,15 @@ SETTINGS: Final = (
         kubearmor=True,
     ),
     Setting(
+        "logMaxMiB",
+        "alerts_mib",
+        Number(1, 1 << 20, none=True),
+        "Before the file of alerts has more than this, in MiB, it is rotated",
+    ),
+    Setting(
+        "logFiles", "alerts_files", Number(1, 1000), "How many files of alerts that were rotated are kept"
+    ),
+    Setting(
         "enableKubeArmorPolicy",
         "container_policy",
         Boolean(),

@@ -49,7 +49,10 @@ def run(settings: Settings, reread: Callable[[], Settings], command: Sequence[st
         cgroup.settle()
         own_grpc_directory(settings)
         feeder = Feeder(feeding_of(settings))
-        sinks: list[Sink] = [JsonLines(settings.alerts)] if settings.alerts else []
+        sinks: list[Sink] = []
+        if settings.alerts:
+            most, files = settings.alerts_mib << 20, settings.alerts_files
+            sinks.append(JsonLines(settings.alerts, most=most, files=files))
         sinks.append(feeder)
         for sink in sinks:
             ending.callback(sink.close)

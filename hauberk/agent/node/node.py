@@ -224,7 +224,10 @@ class Node:
 
     def _take(self, settings: Settings) -> None:
         """Raises HauberkError if a setting differs that cannot change while the agent runs."""
-        fixed = ("socket", "socket_group", "state_directory", "alerts", "table_mib", "max_tasks")
+        fixed = (
+            *("socket", "socket_group", "state_directory", "alerts", "alerts_mib", "alerts_files"),
+            *("table_mib", "max_tasks"),
+        )
         changed = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
         if changed:
             raise HauberkError(

@@ -92,6 +92,8 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("socket", "/run/a/b.sock", "/run/a/b.sock", "/run/a/b.sock"),
     ("socketGroup", "wheel", "wheel", "wheel"),
     ("logPath", "none", "none", ""),
+    ("logMaxMiB", "100", "100", 100),
+    ("logFiles", "3", "3", 3),
     ("enableKubeArmorPolicy", "no", "0", False),
     ("enableKubeArmorHostPolicy", "false", "f", False),
     ("defaultFilePosture", "block", "block", Posture.BLOCK),
