@@ -3,7 +3,7 @@
 
 Whoever follows reads from the history until nothing is left, and takes what happens from then on from a
 queue of its own. If it does not keep up and the queue runs over, it goes back to the history, so that nothing
-is lost to it as long as the history has it.
+is lost to it as long as the history has it. Nothing is held back for it, as it is for KubeArmor's clients.
 """
 
 import asyncio
@@ -50,11 +50,11 @@ Send = Callable[[Sequence[Answer]], Awaitable[None]]
 class Following:
     """See `Service`."""
 
-    def __init__(self, feeding: Feeding, hub: Hub, keeping: Keeping) -> None:
-        self._path = Path(feeding.socket).with_name(EVENTS)
+    def __init__(self, feeding: Feeding, keeping: Keeping) -> None:
+        self._path = Path(feeding.socket).parent / EVENTS
         self._group_name = feeding.socket_group
         self._group: int | None = None
-        self._hub = hub
+        self._followers = Hub()
         self._keeping = keeping
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
@@ -63,7 +63,8 @@ class Following:
 
     @property
     def lost(self) -> Mapping[str, int]:
-        return {"clients": self._hub.lost}
+        # What does not fit in a queue is read from the history, if there is one.
+        return {"followers": 0 if self._keeping.is_on else self._followers.lost}
 
     async def start(self) -> None:
         try:
@@ -76,10 +77,10 @@ class Following:
             self.listening = (f"events at {self._path}",)
 
     def take(self, events: Sequence[Numbered]) -> None:
-        """The hub has them."""
+        self._followers.publish(events)
 
     def miss(self, missing: Missing) -> None:
-        """The hub tells of it."""
+        self._followers.miss(missing)
 
     async def close(self) -> None:
         if self._server is None:
@@ -152,7 +153,7 @@ class Following:
         wanted = _wanted(ask.span)
         told = False
         while True:
-            subscription = self._hub.subscribe(wanted, whole=True)
+            subscription = self._followers.subscribe(wanted)
             try:
                 rest = msgspec.structs.replace(ask.span, after=reached, limit=0)
                 reached, _ = await self._recall(rest, send)
@@ -171,7 +172,7 @@ class Following:
                 else:
                     return
             finally:
-                self._hub.leave(subscription)
+                self._followers.leave(subscription)
 
     async def _recall(self, span: Span, send: Send, *, begins: bool = False) -> tuple[int, int]:
         """Send what the history has. How far it goes, and how many events in it are none."""

@@ -28,7 +28,7 @@ def listen_to(ask: Ask, socket: str | Path) -> Iterator[Answer]:
 
     Ends when the other side does. Raises NoAgent, AgentError.
     """
-    path = Path(socket).with_name(EVENTS)
+    path = Path(socket).parent / EVENTS
     with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as connection:
         try:
             connection.settimeout(_PATIENCE_SECONDS)

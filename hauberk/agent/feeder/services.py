@@ -42,7 +42,7 @@ class Service(Protocol):
 def services_for(feeding: Feeding, hub: Hub) -> list[Service]:
     """Those that are asked for, in the order in which they take events."""
     keeping = Keeping(feeding, hub)
-    services: list[Service] = [keeping, Following(feeding, hub, keeping)]
+    services: list[Service] = [keeping, Following(feeding, keeping)]
     services += [Forward.to_place(place, feeding.node_name) for place in feeding.forward]
     if feeding.metrics:
         # Whoever does not want it has not its library in memory.

@@ -149,7 +149,7 @@ def test_without_a_history_who_does_not_keep_up_is_told_what_is_missing(tmp_path
         while not rest or rest[-1] != "last":
             rest.append(resource(next(slow)))
         assert len(events) + lack.accesses + len(rest) == 4001
-        assert feeder.told.lost == {"clients": lack.accesses}
+        assert feeder.told.lost == {"followers": lack.accesses}
 
 
 def test_a_gap_is_told_in_its_place(tmp_path: Path) -> None:
