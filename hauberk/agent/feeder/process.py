@@ -27,7 +27,8 @@ from hauberk.kernel.privileges import drop_capabilities
 
 _EXPENDABLE: Final = "400"
 """Its weight when memory is short (oom_score_adj): it can come back, the agent cannot."""
-_CHUNK: Final = 1 << 18
+_CHUNK: Final = 1 << 16
+"""Bytes that are read at once: a few hundred events. Between two reads, clients get theirs."""
 _GRACE_SECONDS: Final = 0.5
 
 
@@ -53,6 +54,8 @@ class Process:
                 for message in unpacker.feed(data):
                     await self._take(message)
                 self._hub.stirred.set()
+                # While there is more to read, reading never waits, and nobody else would have a turn.
+                await asyncio.sleep(0)
         except ConnectionError:
             pass
         finally:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the feeder serves."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -50,6 +51,8 @@ def services_for(feeding: Feeding, hub: Hub) -> list[Service]:
 
         services.append(Metrics(feeding.metrics, feeding.socket, hub))
     if feeding.grpc is not None:
+        # gRPC itself would write into the agent's log whatever a peer has it say.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         # It takes a tenth of a second and 13 MiB to import, which who does not want it need not pay.
         from hauberk.agent.feeder.grpc.service import GrpcService
 
