@@ -7,7 +7,6 @@ the file would have had, so that both are read and judged by the same code.
 
 from __future__ import annotations
 
-import ipaddress
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -154,38 +153,6 @@ class Number(Kind):
 
     def text(self, value: int) -> str:
         return NONE if self.none and not value else str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Port(Kind):
-    """A port of TCP, as a number or, as in KubeArmor's files, as text; `none` is 0."""
-
-    form: str = "PORT|none"
-
-    def read(self, node: Node, complain: Complain) -> int:
-        text = node.text if isinstance(node, Scalar) else ""
-        if text == NONE:
-            return 0
-        if text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) <= 65535:
-            return int(text)
-        complain(node, f"must be a port, from 1 to 65535, or none, and is {written(node)}", "")
-        return 0
-
-    def text(self, value: int) -> str:
-        return str(value) if value else NONE
-
-
-@dataclass(frozen=True, slots=True)
-class Address(Text):
-    """An IP address."""
-
-    form: str = "ADDRESS"
-
-    def _check(self, text: str, node: Node, complain: Complain) -> None:
-        try:
-            ipaddress.ip_address(text)
-        except ValueError:
-            complain(node, f"must be an IP address, and is {written(node)}", "as 127.0.0.1, or ::1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, get_args
 
+from hauberk.agent.config.endpoints import Address, Port
 from hauberk.agent.config.kinds import (
     SECTIONS,
-    Address,
     Boolean,
     Choice,
     Endpoint,
@@ -25,7 +25,6 @@ from hauberk.agent.config.kinds import (
     Overrides,
     Path,
     Patterns,
-    Port,
     Sections,
     Text,
 )

@@ -56,7 +56,8 @@ class Admission:
     def _container_of(self, cgroup: int) -> str | None:
         """Why somebody with a socket of this control group is turned away."""
         unknown = f"whether you are in a container cannot be told{self._instead}"
-        pids = [change.pid for change in self._hub.workloads.values() if change.pid]
+        # A list at once: this is another thread than the one that changes them.
+        pids = [change.pid for change in list(self._hub.workloads.values()) if change.pid]
         if not pids:
             return None
         root = _cgroup_root()

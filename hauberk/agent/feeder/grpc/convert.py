@@ -17,6 +17,8 @@ from hauberk.events.clock import unix_time
 
 SYSTEM_EVENT: Final = "SystemEvent"
 """Type of what is not about an access."""
+MISSING: Final = "Missing"
+"""Operation of what stands in place of events."""
 _LATEST: Final = 4096
 """Events whose bytes are kept, for clients that are not all at the same place."""
 
@@ -124,10 +126,6 @@ class Encoder:
             Level="WARN",
             Message=in_words(missing),
         ).SerializeToString()
-
-
-MISSING: Final = "Missing"
-"""Operation of what stands in place of events."""
 
 
 def in_words(missing: Missing) -> str:
