@@ -36,9 +36,7 @@ Wanted = Callable[[Alert | Log], bool]
 class Subscription:
     """What one client gets: iterate until it is closed."""
 
-    def __init__(self, wanted: Wanted, size: int, whole: bool = False) -> None:
-        self.whole = whole
-        """Whether it gets each alert, also of those that others get together."""
+    def __init__(self, wanted: Wanted, size: int) -> None:
         self._wanted = wanted
         self._size = size
         self._queue: deque[Numbered | Missing] = deque()
@@ -118,11 +116,10 @@ class Hub:
         """The number of the last event there was."""
         return self._next - 1
 
-    def publish(self, events: Sequence[Numbered], *, whole: bool | None = None) -> None:
-        """Hand these to everybody who wants them; with `whole` only to subscriptions that are, or are not."""
+    def publish(self, events: Sequence[Numbered]) -> None:
+        """Hand these to everybody who wants them."""
         for subscription in self._subscriptions:
-            if whole is None or subscription.whole is whole:
-                subscription.offer(events)
+            subscription.offer(events)
 
     def miss(self, missing: Missing) -> None:
         """Tell everybody that some are missing."""
@@ -144,9 +141,9 @@ class Hub:
         for watcher in tuple(self._watchers):
             watcher(change)
 
-    def subscribe(self, wanted: Wanted, size: int = QUEUE, *, whole: bool = False) -> Subscription:
+    def subscribe(self, wanted: Wanted, size: int = QUEUE) -> Subscription:
         """From now on. Has to be given to `leave`."""
-        subscription = Subscription(wanted, size, whole)
+        subscription = Subscription(wanted, size)
         self._subscriptions.add(subscription)
         self.stirred.set()
         return subscription

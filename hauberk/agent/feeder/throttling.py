@@ -2,7 +2,7 @@
 """Between what happens and the clients: alerts of which there are too many are told together (`throttle`).
 
 What is told later has the number of the last event there was then. Who goes on by numbers gets each alert
-(`Subscription.whole`). No timer runs while nothing is held back.
+(`following`). No timer runs while nothing is held back.
 """
 
 import asyncio
@@ -31,9 +31,7 @@ class Throttled:
         # What was held back too long because this process was busy comes before what is new.
         self._expire(now)
         take = self._throttle.take
-        told = [Numbered(number, each) for number, event in events for each in take(event, now)]
-        self._hub.publish(events, whole=True)
-        self._hub.publish(told, whole=False)
+        self._hub.publish([Numbered(number, told) for number, event in events for told in take(event, now)])
         self._set_timer()
 
     def close(self) -> None:
@@ -48,7 +46,7 @@ class Throttled:
             self._tell(self._throttle.expire(now))
 
     def _tell(self, alerts: Iterable[Alert]) -> None:
-        self._hub.publish([Numbered(self._hub.last, alert) for alert in alerts], whole=False)
+        self._hub.publish([Numbered(self._hub.last, alert) for alert in alerts])
 
     def _set_timer(self) -> None:
         due = self._throttle.due()

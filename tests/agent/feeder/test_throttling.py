@@ -48,17 +48,3 @@ def test_what_is_held_back_is_told_when(seconds: int, close: bool) -> None:
     assert [item.event.Hauberk.Count for item in got] == [*[1] * 10, 0, 490]
     assert all(before.number <= after.number for before, after in pairwise(got))
     assert got[-1].number == 500
-
-
-def test_who_goes_on_by_numbers_gets_each_alert() -> None:
-    async def run() -> list[int]:
-        hub = Hub()
-        throttled = Throttled(hub)
-        throttled.use(Throttling(10, 3600))
-        subscription = hub.subscribe(lambda event: True, whole=True)
-        throttled.publish(hub.number(alerts(500)))
-        throttled.close()
-        hub.close()
-        return [item.number async for item in subscription if isinstance(item, Numbered)]
-
-    assert asyncio.run(run()) == list(range(1, 501))
