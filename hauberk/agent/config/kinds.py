@@ -88,26 +88,6 @@ class Path(Text):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint(Text):
-    """An IP address and a port, with a colon between them; an IPv6 address is in brackets."""
-
-    form: str = "ADDRESS:PORT|none"
-    words: tuple[tuple[str, str], ...] = (("none", ""),)
-
-    def _check(self, text: str, node: Node, complain: Complain) -> None:
-        host, _, port = text.rpartition(":")
-        is_bracketed = host.startswith("[") and host.endswith("]")
-        try:
-            found = ipaddress.ip_address(host[1:-1] if is_bracketed else host)
-            right = (found.version == 6) is is_bracketed and 0 < int(port) < 1 << 16
-        except ValueError:
-            right = False
-        if not right:
-            hint = "127.0.0.1:32765 or [::1]:32765, say; or none"
-            complain(node, f"must be an IP address and a port, and is {written(node)}", hint)
-
-
-@dataclass(frozen=True, slots=True)
 class Boolean(Kind):
     """True or false, in the words of YAML; the environment and flags have Go's as well."""
 

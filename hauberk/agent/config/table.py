@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, get_args
 
-from hauberk.agent.config.endpoints import Address, Port
+from hauberk.agent.config.endpoints import Address, Endpoint, Port
 from hauberk.agent.config.kinds import (
     SECTIONS,
     Boolean,
     Choice,
-    Endpoint,
     Kind,
     Labels,
     Names,
