@@ -19,8 +19,12 @@ _GRACE_SECONDS: Final = 0.4
 class Forward:
     """The service that writes to one place."""
 
-    def __init__(self, place: str, record: Callable[[Alert | Log], bytes], to: Datagrams) -> None:
+    def __init__(
+        self, place: str, record: Callable[[Alert | Log], bytes], to: Datagrams, stir: Callable[[], None]
+    ) -> None:
+        """`stir` is called when there is something new to say of it."""
         self.listening: Sequence[str] = ()
+        self._stir = stir
         self._place = place
         self._record = record
         self._to = to
@@ -30,11 +34,11 @@ class Forward:
         self._closing = False
 
     @classmethod
-    def to_place(cls, place: str, node_name: str, *, path: str = "") -> "Forward":
-        """To one of `log_records.PLACES`; `path` if its socket is elsewhere."""
+    def to_place(cls, place: str, node_name: str, stir: Callable[[], None]) -> "Forward":
+        """To one of `log_records.PLACES`."""
         if place == JOURNALD:
-            return cls(place, journal_record, Datagrams(path or JOURNAL, in_files=True))
-        return cls(place, lambda event: syslog_record(event, node_name), Datagrams(path or SYSLOG))
+            return cls(place, journal_record, Datagrams(JOURNAL, in_files=True), stir)
+        return cls(place, lambda event: syslog_record(event, node_name), Datagrams(SYSLOG), stir)
 
     @property
     def findings(self) -> Sequence[str]:
@@ -83,7 +87,11 @@ class Forward:
 
     def _send(self) -> None:
         self._rest()
-        if self._to.send() or self._closing:
+        before = self._to.trouble
+        is_done = self._to.send()
+        if self._to.trouble != before:
+            self._stir()
+        if is_done or self._closing:
             return
         loop = asyncio.get_running_loop()
         if self._to.fileno() >= 0:

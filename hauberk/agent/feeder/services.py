@@ -44,7 +44,8 @@ def services_for(feeding: Feeding, hub: Hub) -> list[Service]:
     """Those that are asked for, in the order in which they take events."""
     keeping = Keeping(feeding, hub)
     services: list[Service] = [keeping, Following(feeding, keeping)]
-    services += [Forward.to_place(place, feeding.node_name) for place in feeding.forward]
+    for place in feeding.forward:
+        services.append(Forward.to_place(place, feeding.node_name, hub.stirred.set))
     if feeding.metrics:
         # Whoever does not want it has not its library in memory.
         from hauberk.agent.feeder.metrics import Metrics

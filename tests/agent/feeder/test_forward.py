@@ -4,7 +4,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,8 +44,9 @@ async def receive(receiver: socket.socket, count: int) -> list[dict[str, object]
     return [json.loads(record.partition(b" - {")[2].join((b"{", b""))) for record in records]
 
 
-def service(path: Path, memory: int = 1 << 20) -> Forward:
-    return Forward("syslog", lambda event: syslog_record(event, "node"), Datagrams(str(path), memory=memory))
+def service(path: Path, memory: int = 1 << 20, stir: Callable[[], None] = lambda: None) -> Forward:
+    to = Datagrams(str(path), memory=memory)
+    return Forward("syslog", lambda event: syslog_record(event, "node"), to, stir)
 
 
 def test_the_places_that_are_asked_for_are_served() -> None:
@@ -93,14 +94,15 @@ def test_a_service_that_is_not_there_is_a_finding_until_it_comes(
     monkeypatch.setattr(forward, "RETRY_SECONDS", 0.05)
 
     async def run() -> None:
-        to = service(tmp_path / "log")
+        stirred: list[int] = []
+        to = service(tmp_path / "log", stir=lambda: stirred.append(1))
         to.take(alerts(3))
         assert to.findings == (f"events do not reach syslog: {tmp_path}/log: No such file or directory",)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as late:
             late.bind(str(tmp_path / "log"))
             late.setblocking(False)
             assert [event["Resource"] for event in await receive(late, 3)] == ["/0", "/1", "/2"]
-            assert to.findings == ()
+            assert (to.findings, len(stirred)) == ((), 2)
         await to.close()
 
     asyncio.run(run())

@@ -354,6 +354,17 @@ def test_the_dashboard_asks_for_what_there_is(agent: Agent, feeder: Feeder) -> N
     assert {name for name in there if name.startswith("kubearmor")} <= asked
 
 
+def test_the_alerting_rules_ask_for_what_there_is(agent: Agent, feeder: Feeder, prometheus: Path) -> None:
+    rules = ROOT / "deploy/prometheus/hauberk.rules.yml"
+    done = subprocess.run(
+        [prometheus / "promtool", "check", "rules", rules], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    asked = set(re.findall(r"\bhauberk_\w+", rules.read_text()))
+    assert asked
+    assert asked <= scrape(feeder).keys()
+
+
 def test_every_metric_is_told(agent: Agent, feeder: Feeder) -> None:
     tell(feeder, alert())
     cells = re.findall(r"^\|([^|]*)\|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
