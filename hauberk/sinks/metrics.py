@@ -39,52 +39,55 @@ _KUBEARMOR: Final = (
 _DECISION: Final = ("kind", "policy_namespace", "policy", "rule", "operation", "action")
 
 
+class _Series:
+    """What was counted, and when last."""
+
+    __slots__ = ("count", "seen")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.seen = 0.0
+
+
 class Counts:
     """One counter and its series."""
 
-    def __init__(
-        self,
-        name: str,
-        meaning: str,
-        labels: Sequence[str],
-        *,
-        limit: int = SERIES,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, name: str, meaning: str, labels: Sequence[str], *, limit: int = SERIES) -> None:
         self.name = name
         self._meaning = meaning
         self._labels = tuple(labels)
         self._limit = limit
-        self._clock = clock
-        self._series: dict[tuple[str, ...], int] = {}
-        self._seen: dict[tuple[str, ...], float] = {}
+        self._series: dict[tuple[str, ...], _Series] = {}
         self._others = 0
         """What was counted beyond the limit."""
 
-    def add(self, values: tuple[str, ...], count: int) -> None:
-        """Count. `values` are those of the labels."""
-        if values not in self._series:
+    def add(self, values: tuple[str, ...], count: int, now: float) -> None:
+        """Count. `values` are those of the labels; `now` is in seconds, and never goes back."""
+        series = self._series.get(values)
+        if series is None:
             values = tuple(value[:LONGEST] for value in values)
-            if values not in self._series and len(self._series) >= self._limit and not self._forget_idle():
-                self._others += count
-                return
-        self._series[values] = self._series.get(values, 0) + count
-        self._seen[values] = self._clock()
+            series = self._series.get(values)
+            if series is None:
+                if len(self._series) >= self._limit and not self._forget_idle(now):
+                    self._others += count
+                    return
+                series = self._series[values] = _Series()
+        series.count += count
+        series.seen = now
 
     def family(self) -> Metric:
         """As the exposition has it."""
         family = CounterMetricFamily(self.name, self._meaning, labels=self._labels)
-        for values, count in self._series.items():
-            family.add_metric(values, count)
+        for values, series in self._series.items():
+            family.add_metric(values, series.count)
         if self._others:
             family.add_metric((OTHER,) * len(self._labels), self._others)
         return family
 
-    def _forget_idle(self) -> bool:
+    def _forget_idle(self, now: float) -> bool:
         """Whether there is room for a new series then."""
-        now = self._clock()
-        for values in [each for each, seen in self._seen.items() if now - seen >= IDLE_SECONDS]:
-            del self._series[values], self._seen[values]
+        for values in [each for each, series in self._series.items() if now - series.seen >= IDLE_SECONDS]:
+            del self._series[values]
         return len(self._series) < self._limit
 
 
@@ -110,16 +113,16 @@ class EventMetrics:
 
     def take(self, events: Iterable[Alert | Log]) -> None:
         """Count these."""
-        now = self._realtime()
+        now, monotonic = self._realtime(), time.monotonic()
         log = None
         for event in events:
             count = event.Hauberk.Count
             if isinstance(event, Log):
-                self._logged.add((event.Operation,), count)
+                self._logged.add((event.Operation,), count, monotonic)
                 log = log or event
             elif event.Type.startswith("Matched"):
                 for label, counts in self._kubearmor:
-                    counts.add((getattr(event, label),), count)
+                    counts.add((getattr(event, label),), count, monotonic)
                 extras = event.Hauberk
                 self._decisions.add(
                     (
@@ -131,6 +134,7 @@ class EventMetrics:
                         event.Action,
                     ),
                     count,
+                    monotonic,
                 )
                 if not extras.FirstTime:
                     self._latency.add(now - _moment(event))

@@ -101,21 +101,16 @@ def test_series_beyond_the_limit_are_others() -> None:
 
 
 def test_series_that_count_nothing_any_more_make_room() -> None:
-    now = 0.0
-    counts = Counts("a", "b", ["c"], limit=2, clock=lambda: now)
-    counts.add(("one",), 1)
-    now = IDLE_SECONDS / 2
-    for name in ("two", "three"):
-        counts.add((name,), 1)
-    now = IDLE_SECONDS
-    counts.add(("four",), 1)
+    counts = Counts("a", "b", ["c"], limit=2)
+    for name, now in (("one", 0.0), ("two", 1.0), ("three", 2.0), ("four", IDLE_SECONDS)):
+        counts.add((name,), 1, now)
     assert [sample.labels["c"] for sample in counts.family().samples] == ["two", "four", "other"]
 
 
 def test_a_long_name_ends_somewhere() -> None:
     counts = Counts("a", "b", ["c"])
-    counts.add(("x" * 5000,), 1)
-    counts.add(("x" * 6000,), 1)
+    counts.add(("x" * 5000,), 1, 0.0)
+    counts.add(("x" * 6000,), 1, 0.0)
     assert [(len(sample.labels["c"]), sample.value) for sample in counts.family().samples] == [(LONGEST, 2)]
 
 
