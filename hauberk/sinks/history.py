@@ -190,14 +190,15 @@ class History:
         while self._number("PRAGMA page_count") - self._number("PRAGMA freelist_count") > self._most_pages:
             sizes = dict(execute("SELECT kind, bytes FROM state").fetchall())
             kind = "log" if sizes["log"] > sizes["alert"] else "alert"
-            freed, last = 0, None
-            for number, size in execute(f"SELECT number, length(event) FROM {kind} ORDER BY number"):
-                freed += size + _ROW_OVERHEAD
-                last = number
-                if freed >= self._chunk_bytes:
-                    break
-            if last is None:
+            found = execute(
+                "SELECT number, total FROM"
+                f" (SELECT number, sum(length(event) + ?) OVER (ORDER BY number) AS total FROM {kind})"
+                " WHERE total >= ? LIMIT 1",
+                (_ROW_OVERHEAD, self._chunk_bytes),
+            ).fetchone()
+            if found is None:
                 return
+            last, freed = found
             execute(f"DELETE FROM {kind} WHERE number <= ?", (last,))
             execute(
                 "UPDATE state SET bytes = max(0, bytes - ?), dropped = ? WHERE kind = ?", (freed, last, kind)
