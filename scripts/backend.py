@@ -40,6 +40,7 @@ COMPILED = (
     "hauberk/automaton/_core.abi3.so",
     "hauberk/kernel/_shim.abi3.so",
     "hauberk/bpf/hauberk.bpf.o",
+    "hauberk/bpf/syscalls.bpf.o",
     "hauberk/workbench/live/programs",
 )
 

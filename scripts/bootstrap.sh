@@ -97,7 +97,7 @@ environment() {
 build() {
 	if [ ! -f $BUILD/build.ninja ] || [ ! -e hauberk/automaton/_core.abi3.so ] ||
 		[ ! -e hauberk/kernel/_shim.abi3.so ] || [ ! -e hauberk/bpf/hauberk.bpf.o ] ||
-		[ ! -e hauberk/api/feeder_pb2.py ]; then
+		[ ! -e hauberk/bpf/syscalls.bpf.o ] || [ ! -e hauberk/api/feeder_pb2.py ]; then
 		say "building"
 		"$VENV/bin/pip" install -q --no-build-isolation --no-deps -e .
 	elif ! "$VENV/bin/ninja" -C $BUILD -n | grep -q 'no work to do'; then

@@ -3,12 +3,15 @@
 the agent's compiler have in common."""
 
 import os
+import platform
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hauberk.automaton.patterns import Pattern
+from hauberk.enforcers.bpf_lsm.plans import lacking
 from hauberk.enforcers.protocol import PolicyStatus, State
 from hauberk.policy.degraded import degradations
-from hauberk.policy.models import Policy
+from hauberk.policy.models import KubeArmorNetworkPolicy, Policy
+from hauberk.policy.syscalls import exists_on
 from hauberk.rules.guard import Guarded
 from hauberk.rules.links import without_later_links
 from hauberk.rules.meaning import is_pattern
@@ -63,16 +66,31 @@ def status_of(policy: Policy, obstacle: str = "") -> PolicyStatus:
     """What a policy comes to here: rejected for an obstacle, degraded by fields that have no effect."""
     if obstacle:
         return PolicyStatus(policy_id(policy), State.REJECTED, (obstacle,))
-    reasons = degraded_fields(policy)
+    reasons = (*degraded_fields(policy), *_missing_in_kernel(policy))
     return PolicyStatus(policy_id(policy), State.DEGRADED if reasons else State.ENFORCED, reasons)
 
 
 def degraded_fields(policy: Policy) -> tuple[str, ...]:
     """What of a policy has no effect in this version, each with file and line."""
+    return tuple(_placed(policy, each.line, each.message) for each in degradations(policy))
+
+
+def _missing_in_kernel(policy: Policy) -> tuple[str, ...]:
+    """The calls of `syscalls` rules that the running kernel does not have, though the architecture does."""
+    if isinstance(policy, KubeArmorNetworkPolicy) or policy.spec.syscalls is None:
+        return ()
+    rules = policy.spec.syscalls.rules
+    gone = lacking({name for rule in rules for name in rule.syscall if exists_on(name, platform.machine())})
     return tuple(
-        f"{policy.file}:{each.line}: {each.message}" if policy.file else each.message
-        for each in degradations(policy)
+        _placed(policy, rule.line, f"the syscall {name} does not exist in this machine's kernel")
+        for rule in rules
+        for name in rule.syscall
+        if name in gone
     )
+
+
+def _placed(policy: Policy, line: int, message: str) -> str:
+    return f"{policy.file}:{line}: {message}" if policy.file else message
 
 
 def with_caveats(

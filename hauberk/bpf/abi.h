@@ -14,6 +14,7 @@ enum hb_section {
 	HB_FILE = 1,
 	HB_NETWORK = 2,
 	HB_CAPABILITIES = 3,
+	HB_SYSCALLS = 4,
 };
 
 enum hb_operation {
@@ -40,6 +41,7 @@ enum hb_verdict {
 #define HB_RULE_UNKNOWN 0x3ffffff1u /* UnknownObject */
 #define HB_RULE_MOVE 0x3ffffff2u /* would carry a blocked path out from under its rule */
 #define HB_RULE_GUARD 0x3ffffff4u /* would harm the engine or the kernel that it relies on */
+#define HB_RULE_SYSCALL 0x3ffffff5u /* one that user space finds: see syscalls.bpf.c */
 #define HB_RULE_NONE 0x3fffffffu
 
 /* The call that was decided: finer than the operation, for the alert only. */
@@ -83,6 +85,7 @@ enum hb_call {
 	HB_CALL_TYPE, /* puts input into a terminal */
 	HB_CALL_KERNEL, /* the kernel's own integrity: modules, kexec, its memory */
 	HB_CALL_WATCH, /* has the kernel ask it before others may use a file */
+	HB_CALL_SYSCALL = 60, /* a system call that a rule names, whatever it does */
 };
 
 /* The strings that follow a record's head, in this order, without terminators. */
@@ -94,9 +97,15 @@ enum hb_string {
 	HB_STR_CWD,
 	HB_STR_TTY,
 	HB_STR_COMM,
-	HB_STR_ARGS, /* of an exec: the new program's arguments, each ended by a NUL */
+	/*
+	 * Of an exec: the new program's arguments, each ended by a NUL. Of a system call: for each path that it was given, the
+	 * directory that it starts from (none: the path could not be read) and the path as given, each ended by a NUL.
+	 */
+	HB_STR_ARGS,
 	HB_STRINGS,
 };
+
+#define HB_ATTEMPTED 0x7fffffffu
 
 struct hb_event {
 	__u64 time_ns; /* CLOCK_BOOTTIME */
@@ -116,7 +125,8 @@ struct hb_event {
 	__u32 slot; /* of hb_repeats, counted from 1, in which repeats of it are counted; 0: nowhere */
 	/*
 	 * open, inherit, hold: f_flags, and of the latter two the descriptor; socket: family, type, protocol; capable: number;
-	 * mmap: prot; kill: signal and host-side process id; ptrace: mode and process id
+	 * mmap: prot; kill: signal and host-side process id; ptrace: mode and process id; syscall: number (of x86-64), result
+	 * (0, a negative errno, or HB_ATTEMPTED), and two of its arguments
 	 */
 	__u32 detail[4];
 	__u16 length[HB_STRINGS];

@@ -20,12 +20,12 @@ from hauberk.cli.options import alerts_option, status_option
 from hauberk.enforcers.bpf_lsm.engine import MAX_TASKS
 from hauberk.events.pipeline import Losses
 from hauberk.kernel.signals import SignalReader
-from hauberk.rules.model import Posture, Postures, Section
+from hauberk.rules.model import DECIDED, Posture, Postures, Section
 from hauberk.sinks.jsonlines import JsonLines
 from hauberk.workloads.command import CommandError
 
 _POSTURE_KEYS: Final = ("file", "network", "capabilities")
-_SECTIONS: Final = {section.name.lower(): section for section in Section}
+_SECTIONS: Final = {section.name.lower(): section for section in DECIDED}
 
 
 def _labels(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Self
 import msgspec
 
 from hauberk.rules.model import PolicyId, Rule
+from hauberk.rules.syscalls import Calls
 
 
 class PodOwner(msgspec.Struct, frozen=True):
@@ -37,7 +38,8 @@ class WorkloadIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleIdentity(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What alerts say of a rule: enough when what it means has been compiled."""
+    """What alerts say of a rule: enough when what it means has been compiled. Of a rule about system calls
+    also what it means, as only alerts go by it."""
 
     policy: PolicyId
     where: str
@@ -45,7 +47,9 @@ class RuleIdentity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     severity: int
     tags: tuple[str, ...]
     message: str
+    calls: Calls | None = None
 
     @classmethod
     def of(cls, rule: Rule) -> Self:
-        return cls(rule.policy, rule.where, rule.line, rule.severity, rule.tags, rule.message)
+        calls = rule.target if isinstance(rule.target, Calls) else None
+        return cls(rule.policy, rule.where, rule.line, rule.severity, rule.tags, rule.message, calls)

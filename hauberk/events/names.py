@@ -13,7 +13,7 @@ from typing import Final
 
 from hauberk.events.record import Call
 
-OPERATIONS: Final = ("Process", "File", "Network", "Capabilities")
+OPERATIONS: Final = ("Process", "File", "Network", "Capabilities", "Syscall")
 """KubeArmor's Operation by the section that decided."""
 
 LSM_NAMES: Final = {
@@ -55,6 +55,7 @@ LSM_NAMES: Final = {
     Call.UNIX: "UNIX_CONNECT",
     Call.KERNEL: "LOCKED_DOWN",
     Call.WATCH: "PATH_NOTIFY",
+    Call.SYSCALL: "SYSCALL",
 }
 """What `Data` calls the hook that decided."""
 

@@ -90,7 +90,9 @@ class Pipeline:
             else:
                 if record.slot:
                     self._firsts.add(record)
-                events.append(self._translator.translate(record))
+                resolved = self._translator.resolve(record)
+                if resolved is not None:
+                    events.append(self._translator.translate(resolved))
                 if len(events) == _SLICE:
                     self._deliver(events)
                     events = []
@@ -104,7 +106,10 @@ class Pipeline:
             if not repeat.sound:
                 self._corrupt += repeat.count
                 continue
-            events.append(self._translator.repeats(repeat, self._firsts.get(repeat.slot)))
+            first = self._firsts.get(repeat.slot)
+            if first is not None and (first := self._translator.resolve(first)) is None:
+                continue  # calls that no rule is about
+            events.append(self._translator.repeats(repeat, first))
             if len(events) == _SLICE:
                 self._deliver(events)
                 events = []

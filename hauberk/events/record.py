@@ -72,6 +72,8 @@ class Call(IntEnum):
     """The kernel's own integrity: modules, kexec, its memory."""
     WATCH = 39
     """Has the kernel ask it before others may use a file."""
+    SYSCALL = 60
+    """A system call that a rule names, whatever it does."""
 
 
 class LayoutField(NamedTuple):
@@ -123,16 +125,17 @@ _HEAD: Final = Struct("=" + "".join(f"{count}{code}" for _, code, count in _MEMB
 HB_EVENT_SIZE: Final = _HEAD.size
 """sizeof(struct hb_event): the strings begin here."""
 LAST_VERDICT: Final = 3
-LAST_SECTION: Final = 3
-_FIRST_CALL: Final = min(Call)
-_LAST_CALL: Final = max(Call)
+LAST_SECTION: Final = 4
+_CALLS: Final = frozenset(Call)
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One decided access, as the kernel saw it. Strings are the raw bytes; `escape` makes them presentable.
 
     `time_ns` is CLOCK_BOOTTIME. Ids without `ns_` are those of the host. `detail` depends on `call`: open
-    flags; family, type and protocol of a socket; a capability's number; the protection asked of a mapping.
+    flags; family, type and protocol of a socket; a capability's number; the protection asked of a mapping;
+    of a system call its number, its result and two of its arguments. `args` are those of an exec, or the
+    paths that a system call was given (`syscalls`).
     `slot`, if not 0, is where repeats of it are counted (`repeats`).
     """
 
@@ -176,7 +179,7 @@ def decode(payload: bytes | memoryview) -> Record:
         detail0, detail1, detail2, detail3,
         object_, other, exe, parent, cwd, tty, comm, args,
     ) = _HEAD.unpack_from(payload)  # fmt: skip
-    if verdict > LAST_VERDICT or section > LAST_SECTION or not _FIRST_CALL <= call <= _LAST_CALL:
+    if verdict > LAST_VERDICT or section > LAST_SECTION or call not in _CALLS:
         raise RecordError(f"a record with verdict {verdict}, section {section}, call {call}")
     # from here on each name stands for where its string ends
     other += object_

@@ -37,6 +37,7 @@ _SLOT: Final = Struct("=" + "".join(code for _, code, _ in _MEMBERS))
 HB_REPEAT_LAYOUT: Final = layout_of(_MEMBERS)
 """What the decoder takes `struct hb_repeat` to be, for the comparison with BTF."""
 WINDOW_BYTES: Final = SLOTS * _SLOT.size
+_COUNTED: Final = frozenset(Call) - {Call.ENDED, Call.HOLD}
 _FREE: Final = bytes(64 * _SLOT.size)
 
 
@@ -57,11 +58,7 @@ class Repeat(msgspec.Struct, frozen=True, gc=False):
     @property
     def sound(self) -> bool:
         """Whether its numbers are ones that the kernel programs write."""
-        return (
-            self.verdict <= LAST_VERDICT
-            and self.section <= LAST_SECTION
-            and Call.EXEC <= self.call < Call.ENDED
-        )
+        return self.verdict <= LAST_VERDICT and self.section <= LAST_SECTION and self.call in _COUNTED
 
     def nameless(self) -> Record:
         """The record of such an access, as far as the slot knows it: without task and object."""

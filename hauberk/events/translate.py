@@ -12,6 +12,8 @@ How the values are chosen:
   could be compared with), `ProtectedPath` (a rename, link or mount that would carry a blocked path out from
   under its rule), `HauberkSelfProtection` (it would harm the enforcement), or `UnknownRule` (the record names
   a rule that is not known here, which is also counted).
+- Of a system call that a rule names, `syscalls` says what is told. The kernel reports every such call of the
+  workload; `resolve` finds the rule that is about it, or that none is.
 - `Resource` joins arguments with spaces, as KubeArmor does; `Hauberk.Args` has them one by one. All text that
   a workload can choose is escaped (`text`).
 - Arguments that look like secrets are masked (`mask`), in `Resource` and `Hauberk.Args`.
@@ -24,7 +26,9 @@ from functools import lru_cache
 from operator import methodcaller
 from typing import Final
 
-from hauberk.events import names
+from msgspec.structs import replace as with_fields
+
+from hauberk.events import names, syscalls
 from hauberk.events.alert import LOG_TYPES, Alert, ExecContext, Extras, Log
 from hauberk.events.clock import Clock
 from hauberk.events.identity import RuleIdentity, WorkloadIdentity
@@ -33,7 +37,19 @@ from hauberk.events.record import NO_OWNER, Call, Record
 from hauberk.events.repeats import Repeat
 from hauberk.events.text import encodable, escape
 from hauberk.events.users import UserNames
-from hauberk.rules.model import GUARD, MOVE, NONE, POSTURE, SPECIAL_NAMES, UNKNOWN, Rule, Section, Verdict
+from hauberk.rules.model import (
+    GUARD,
+    MOVE,
+    NONE,
+    POSTURE,
+    SPECIAL_NAMES,
+    SYSCALL,
+    UNKNOWN,
+    Rule,
+    Section,
+    Verdict,
+)
+from hauberk.rules.syscalls import find
 
 ENFORCER: Final = "BPFLSM"
 HOST_POLICY: Final = "KubeArmorHostPolicy"
@@ -46,6 +62,7 @@ _POSTURES: Final = {
     Section.FILE: "file",
     Section.NETWORK: "network",
     Section.CAPABILITIES: "capabilities",
+    Section.SYSCALLS: "",
 }
 _CALL_NAMES: Final = {call: call.name.lower() for call in Call}
 _NOBODY: Final = WorkloadIdentity()
@@ -79,6 +96,7 @@ class Translator:
         self._users = users or UserNames()
         self._identities: dict[int, WorkloadIdentity] = {}
         self._rules: dict[tuple[int, int], Sequence[Rule | RuleIdentity]] = {}
+        self._calls: dict[tuple[int, int], list[object]] = {}
         self._templates: dict[tuple[int, int, int, int, int, int], Alert | Log] = {}
         self.unresolved = 0
 
@@ -90,18 +108,40 @@ class Translator:
     def add_rules(self, workload: int, generation: int, rules: Sequence[Rule | RuleIdentity]) -> None:
         """Say what the rule numbers in records of this workload and generation stand for."""
         self._rules[workload, generation] = rules
+        self._calls.pop((workload, generation), None)
         self._templates.clear()
 
     def drop_rules(self, workload: int, generation: int) -> None:
         """Forget a table of which neither a record nor a count of repeats can come any more."""
         self._rules.pop((workload, generation), None)
+        self._calls.pop((workload, generation), None)
         self._templates.clear()
 
     def drop_workload(self, workload: int) -> None:
         """Forget a workload that has ended, and its tables."""
         self._identities.pop(workload, None)
         self._rules = {key: rules for key, rules in self._rules.items() if key[0] != workload}
+        self._calls = {key: calls for key, calls in self._calls.items() if key[0] != workload}
         self._templates.clear()
+
+    def resolve(self, record: Record) -> Record | None:
+        """The record of a system call with the rule that is about it, None if none is; any other as it is.
+
+        As it is too if the rules are not known here: then nobody can tell.
+        """
+        if record.rule != SYSCALL:
+            return record
+        key = record.workload, record.generation
+        rules = self._rules.get(key)
+        if rules is None:
+            return record
+        calls = self._calls.get(key)
+        if calls is None:
+            calls = self._calls[key] = [
+                rule.target if isinstance(rule, Rule) else rule.calls for rule in rules
+            ]
+        index = find(calls, record.detail[0], record.exe, syscalls.paths_of(record))
+        return None if index is None else with_fields(record, rule=index)
 
     def translate(self, record: Record) -> Alert | Log:
         """The alert or log for an access. Not for `Call.ENDED`, which is none."""
@@ -131,7 +171,11 @@ class Translator:
         event.TTY = _escape_again(record.tty)
         event.Cwd = _escape_again(record.cwd)
         event.ExecEvent = _exec_context(record.comm)
-        event.Data, event.EventData = names.call_data(record.call, record.detail)
+        is_syscall = record.call == Call.SYSCALL
+        if is_syscall:
+            event.Data, event.EventData = syscalls.call_data(record.detail)
+        else:
+            event.Data, event.EventData = names.call_data(record.call, record.detail)
         if record.tid != record.tgid:
             extras.HostTID = record.tid
         if record.other:
@@ -149,7 +193,9 @@ class Translator:
         else:
             event.ProcessName = exe
             event.ParentProcessName = _escape_again(record.parent)
-            if record.call >= Call.KILL:
+            if is_syscall:
+                _tell_call(event, record)
+            elif record.call >= Call.KILL:
                 event.Resource = names.harm(record.call, record.detail)
             elif record.section <= Section.FILE:
                 event.Resource = escape(record.object)
@@ -180,7 +226,9 @@ class Translator:
         identity = self._identities.get(record.workload, _NOBODY)
         event: Alert | Log
         if record.verdict in (Verdict.AUDIT, Verdict.REFUSE):
-            event = Alert(PPID=0, UID=0, Hauberk=Extras(), Enforcer=ENFORCER)
+            event = Alert(PPID=0, UID=0, Hauberk=Extras())
+            # as KubeArmor: such an alert is no enforcer's
+            event.Enforcer = "" if record.section == Section.SYSCALLS else ENFORCER
             self._decide(event, record, is_host=identity.is_host)
         else:
             event = Log(PPID=0, UID=0, Hauberk=Extras())
@@ -235,6 +283,18 @@ class Translator:
             extras.Reason = f"{rule} (table {record.generation} of workload {record.workload})"
             return
         _name_rule(alert, extras, rules[record.rule])
+
+
+def _tell_call(event: Alert | Log, record: Record) -> None:
+    """Fill in what is told of a system call only."""
+    extras = event.Hauberk
+    event.Result = syscalls.result(record.detail)
+    paths = syscalls.paths_of(record)
+    if None in paths:
+        extras.Reason = syscalls.UNREAD_REASON
+    event.Resource = escape((paths[0] if paths else b"") or b"")
+    if len(paths) > 1:
+        extras.Other = escape(paths[1] or b"")
 
 
 def _name_rule(alert: Alert, extras: Extras, rule: Rule | RuleIdentity) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hauberk.kernel._shim import ffi, lib
-from hauberk.kernel.errors import KernelError, explain
+from hauberk.kernel.errors import KernelError, explain, fail
 from hauberk.kernel.libbpf import Program, RunStatistics
 from hauberk.kernel.pins import is_bpffs
 
@@ -244,6 +244,26 @@ def available_hooks(hooks: Collection[str]) -> frozenset[str]:
 def available_functions(functions: Collection[str]) -> frozenset[str]:
     """Those of these functions that the kernel's BTF describes."""
     return frozenset(_function_ids(functions))
+
+
+_NAMES_BYTES = 1 << 20
+"""Room for names of functions; all of those for system calls take some 40 KB."""
+
+
+def functions_with(part: str) -> frozenset[str]:
+    """All functions that the kernel's BTF describes whose name has `part` in it: quicker than to ask for
+    many."""
+    btf = lib.btf__load_vmlinux_btf()
+    if btf == ffi.NULL:
+        return frozenset()
+    out = ffi.new("char[]", _NAMES_BYTES)
+    try:
+        used = int(lib.shim_functions(btf, part.encode(), out, _NAMES_BYTES))
+    finally:
+        lib.btf__free(btf)
+    if used < 0:
+        fail(KernelError, f"listing the kernel's functions with {part}", used)
+    return frozenset(bytes(ffi.buffer(out, used)).decode().split("\0")) - {""}
 
 
 def _hook_ids(hooks: Collection[str]) -> dict[str, int]:

@@ -112,6 +112,15 @@ class Program(Descriptor):
             fail(AttachError, f"attaching {self.name}", fd)
         return Link(fd, self.name)
 
+    def attach_trace(self, name: str, cookie: int) -> Link:
+        """Attaches a `fexit` or `fentry` program to the function that it was loaded for; `cookie` is what it
+        then finds. The link gets a `name`. Raises AttachError."""
+        at_return = self.section.lstrip("?").startswith("fexit")
+        fd = int(lib.shim_attach_trace(self.fd, at_return, cookie))
+        if fd < 0:
+            fail(AttachError, f"attaching {self.name} to {name}", fd)
+        return Link(fd, name)
+
     def test_run(
         self, *, data: bytes = b"", context: bytes = b"", output_bytes: int = 0
     ) -> tuple[int, bytes]:
@@ -205,13 +214,15 @@ class BpfObject:
         rodata: Mapping[str, int] | None = None,
         disabled: Collection[str] = (),
         reuse: Mapping[str, Map] | None = None,
+        targets: Mapping[str, str] | None = None,
         name: str = "hauberk",
     ) -> Self:
         """Parses an object and adjusts it.
 
         `map_sizes`: max_entries by map; `value_sizes`: bytes of a value by map; `rodata`: values of `const
         volatile` integer globals; `disabled`: programs not to load; `reuse`: maps that are there already, to
-        be used in place of new ones. Raises LoadError, also for a name that the object does not have.
+        be used in place of new ones; `targets`: programs to load, which would not be otherwise, and the
+        kernel's function for each. Raises LoadError, also for a name that the object does not have.
         """
         with _CapturedLog() as log:
             handle = lib.shim_object_open(ffi.from_buffer(data), len(data), name.encode())
@@ -222,6 +233,8 @@ class BpfObject:
         obj = cls(handle, data)
         try:
             obj._adjust(map_sizes or {}, value_sizes or {}, rodata or {}, disabled, reuse or {})
+            with _CapturedLog() as log:
+                obj._aim(targets or {}, log)
         except BaseException:
             obj.close()
             raise
@@ -254,6 +267,14 @@ class BpfObject:
             self._check(size, f"looking for the constant {name}")
             image = value.to_bytes(size, "little", signed=value < 0)
             self._check(lib.shim_set_rodata(self._handle, name.encode(), image, size), f"setting {name}")
+
+    def _aim(self, targets: Mapping[str, str], log: "_CapturedLog") -> None:
+        programs = dict(self._each_program())
+        for name, function in targets.items():
+            self._check(lib.bpf_program__set_autoload(programs[name], True), f"enabling {name}")
+            code = lib.bpf_program__set_attach_target(programs[name], 0, function.encode())
+            if code < 0:
+                raise LoadError(f"{function}: the kernel does not describe it", -code, name, log.text())
 
     @staticmethod
     def _check(code: int, doing: str) -> None:

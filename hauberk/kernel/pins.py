@@ -17,6 +17,7 @@ from hauberk.kernel.maps import Map, pin_name
 
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
+_KINDS: Final = ("links", "programs", "maps")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -84,9 +85,13 @@ def open_pin(path: Path) -> int:
 
 
 def unpin(directory: Path) -> None:
-    """Removes the pins below `directory` and the directory, links first."""
+    """Removes the pins below `directory` and the directory, links first, and before these the same of the
+    directories below it."""
     try:
-        for kind in ("links", "programs", "maps"):
+        for path in _entries(directory):
+            if path.is_dir() and path.name not in _KINDS:
+                unpin(path)
+        for kind in _KINDS:
             for path in _entries(directory / kind):
                 path.unlink()
             if (directory / kind).is_dir():

@@ -287,6 +287,13 @@ int shim_test_run(int prog_fd, const void *data, uint32_t data_size, void *data_
 	return err;
 }
 
+int shim_attach_trace(int prog_fd, int at_return, uint64_t cookie)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .tracing.cookie = cookie);
+
+	return bpf_link_create(prog_fd, 0, at_return ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY, &opts);
+}
+
 /*
  * Such programs run within rcu_read_lock() (__bpf_prog_enter_recur in kernel/bpf/trampoline.c, bpf_iter_run_prog), so a grace
  * period of RCU is what to wait for. An update of a map of maps returns after one (maybe_wait_bpf_programs in
@@ -381,6 +388,27 @@ static const struct bpf_insn return_zero[] = {
 	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
 	{ .code = BPF_JMP | BPF_EXIT },
 };
+
+int64_t shim_functions(const struct btf *btf, const char *part, char *out, size_t size)
+{
+	uint32_t id, types = btf__type_cnt(btf);
+	size_t used = 0;
+
+	for (id = 1; id < types; id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+		const char *name = btf_is_func(t) ? btf__name_by_offset(btf, t->name_off) : NULL;
+		size_t n;
+
+		if (!name || !strstr(name, part))
+			continue;
+		n = strlen(name) + 1;
+		if (n > size - used)
+			return -ENOSPC;
+		memcpy(out + used, name, n);
+		used += n;
+	}
+	return (int64_t)used;
+}
 
 int shim_probe_filter(void)
 {

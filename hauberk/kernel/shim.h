@@ -67,6 +67,12 @@ int shim_test_run(int prog_fd, const void *data, uint32_t data_size, void *data_
 		  const void *ctx, uint32_t ctx_size, uint32_t *retval);
 
 /*
+ * Attaches a program that was loaded for a function of the kernel, to where this returns or to where it begins. The program
+ * finds `cookie` there. Returns the link's fd or -errno.
+ */
+int shim_attach_trace(int prog_fd, int at_return, uint64_t cookie);
+
+/*
  * Waits until every BPF program that does not sleep and is running now, on any processor and preempted or not, has ended.
  */
 int shim_wait_for_programs(void);
@@ -84,6 +90,11 @@ uint64_t shim_load_u64(const void *address);
 
 /* --- probes --- */
 
+/*
+ * Writes the names of the functions in btf whose name has `part` in it, each with its NUL. Returns the bytes that it takes;
+ * -ENOSPC if that is more than `size`.
+ */
+int64_t shim_functions(const struct btf *btf, const char *part, char *out, size_t size);
 /* Loads a two-instruction socket filter and drops it: is bpf() open to us at all? 0 or -errno. */
 int shim_probe_filter(void);
 /*

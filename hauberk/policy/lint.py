@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from hauberk.policy.calls import SyscallPathRule, SyscallRule
 from hauberk.policy.degraded import degradations
 from hauberk.policy.document import Mapping
 from hauberk.policy.faults import Report
@@ -28,6 +29,7 @@ from hauberk.policy.models import (
     SourcedRule,
 )
 from hauberk.policy.reading import locate
+from hauberk.policy.signatures import takes_path
 from hauberk.policy.words import did_you_mean, shorten
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -49,11 +51,15 @@ def _warnings(policy: Policy) -> Iterator[tuple[str, str, str]]:
     if policy.metadata.namespace and not policy.namespaced:
         yield "metadata.namespace", f"a {policy.kind} has no namespace; this one is ignored", "remove it"
     yield from _selector(policy)
-    if not any(_rules(policy)) and not degradations(policy):
+    calls = _calls(policy)
+    if not any(_rules(policy)) and not calls and not degradations(policy):
         yield "spec", "the policy has no rules, so it does nothing", ""
     for rule in _rules(policy):
         for field, message, hint in _rule(rule, isinstance(policy, KubeArmorHostPolicy)):
             yield f"{rule.where}.{field}", message, hint
+    for call in calls:
+        for field, message, hint in _call(call):
+            yield f"{call.where}.{field}", message, hint
     if isinstance(policy, (KubeArmorPolicy, KubeArmorClusterPolicy)):
         for preset in policy.spec.presets:
             if preset.name not in PRESETS:
@@ -72,6 +78,12 @@ def _rules(policy: Policy) -> Iterator[Rule]:
         yield from spec.capabilities.match_capabilities
 
 
+def _calls(policy: Policy) -> tuple[SyscallRule, ...]:
+    if isinstance(policy, KubeArmorNetworkPolicy) or policy.spec.syscalls is None:
+        return ()
+    return policy.spec.syscalls.rules
+
+
 def _rule(rule: Rule, in_host_policy: bool) -> Iterator[tuple[str, str, str]]:
     if isinstance(rule, SourcedRule) and rule.from_source and not rule.sources:
         yield "fromSource", "an entry without a path stands for every program", "name a program in each entry"
@@ -84,6 +96,21 @@ def _rule(rule: Rule, in_host_policy: bool) -> Iterator[tuple[str, str, str]]:
             yield "path", _STAR, "use matchPatterns for a pattern"
     elif isinstance(rule, (FileDirectory, ProcessDirectory)) and "*" in rule.dir:
         yield "dir", _STAR, "use matchPatterns for a pattern"
+
+
+def _call(rule: SyscallRule) -> Iterator[tuple[str, str, str]]:
+    if not rule.syscall:
+        yield "syscall", "the rule names no system call, so it does nothing", "name one"
+    if any(source.path is None and source.dir is None for source in rule.from_source):
+        yield "fromSource", "an entry without a path stands for every program", "name a program in each entry"
+    if isinstance(rule, SyscallPathRule):
+        if rule.path is None:
+            yield "path", "without a path the rule speaks of every path", "use matchSyscalls if that is meant"
+        elif "*" in rule.path:
+            yield "path", _STAR, "name a directory, with `recursive` for all below it"
+        if rule.path is not None and (pathless := [name for name in rule.syscall if not takes_path(name)]):
+            message = f"{', '.join(pathless)}: such a call is given no path, so the rule never speaks of it"
+            yield "syscall", message, "use matchSyscalls for it"
 
 
 _STAR: Final = "`*` has no special meaning here"

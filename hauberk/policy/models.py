@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic.dataclasses import dataclass
 
+from hauberk.policy.calls import Syscalls
 from hauberk.policy.fields import Action, ObjectName, Text, one_of
 from hauberk.policy.sections import (
     CONFIG,
@@ -35,7 +36,7 @@ from hauberk.policy.sections import (
     Source,
     SourcedRule,
 )
-from hauberk.policy.unenforced import Device, EgressRule, IngressRule, Preset, Syscalls
+from hauberk.policy.unenforced import Device, EgressRule, IngressRule, Preset
 
 API_VERSION: Final = "security.kubearmor.com/v1"
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The names of Linux's system calls on x86-64, in the order of their numbers.
+"""Linux's system calls: their names, their numbers on x86-64, and which of them arm64 does not have.
 
-KubeArmor's definitions end with `rseq`; the ones that Linux added since are accepted here as well.
+KubeArmor's definitions end with `rseq`; the ones that Linux added since are accepted here as well. A number
+is that of x86-64 on every machine: it stands for the name in rules and records, and for nothing that the
+machine at hand counts by.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from typing import Final
 
 from hauberk.policy.words import did_you_mean
 
-NAMES: Final = frozenset(
-    """
+# As in arch/x86/entry/syscalls/syscall_64.tbl.
+_FROM_0: Final = """
     read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask
     rt_sigreturn ioctl pread64 pwrite64 readv writev access pipe select sched_yield mremap msync mincore
     madvise shmget shmat shmctl dup dup2 pause nanosleep getitimer alarm setitimer getpid sendfile socket
@@ -45,12 +47,39 @@ NAMES: Final = frozenset(
     setns getcpu process_vm_readv process_vm_writev kcmp finit_module sched_setattr sched_getattr renameat2
     seccomp getrandom memfd_create kexec_file_load bpf execveat userfaultfd membarrier mlock2
     copy_file_range preadv2 pwritev2 pkey_mprotect pkey_alloc pkey_free statx io_pgetevents rseq
+    """.split()  # noqa: SIM905
+_FROM_424: Final = """
     pidfd_send_signal io_uring_setup io_uring_enter io_uring_register open_tree move_mount fsopen fsconfig
     fsmount fspick pidfd_open clone3 close_range openat2 pidfd_getfd faccessat2 process_madvise epoll_pwait2
     mount_setattr quotactl_fd landlock_create_ruleset landlock_add_rule landlock_restrict_self memfd_secret
     process_mrelease futex_waitv set_mempolicy_home_node
     """.split()  # noqa: SIM905
+
+NUMBERS: Final = {
+    name: number
+    for first, names in ((0, _FROM_0), (424, _FROM_424))
+    for number, name in enumerate(names, first)
+}
+"""The number of each call on x86-64."""
+NAMES: Final = frozenset(NUMBERS)
+NAME_OF: Final = {number: name for name, number in NUMBERS.items()}
+
+NOT_ON_ARM64: Final = frozenset(
+    """
+    _sysctl access afs_syscall alarm arch_prctl chmod chown creat create_module dup2 epoll_create
+    epoll_ctl_old epoll_wait epoll_wait_old eventfd fork futimesat get_kernel_syms get_thread_area getdents
+    getpgrp getpmsg inotify_init ioperm iopl lchown link lstat mkdir mknod modify_ldt open pause pipe poll
+    putpmsg query_module readlink rename rmdir security select set_thread_area signalfd stat symlink sysfs
+    time tuxcall unlink uselib ustat utime utimes vfork vserver
+    """.split()  # noqa: SIM905
 )
+"""The calls that include/uapi/asm-generic/unistd.h has no number for. Programs use newer ones there:
+`unlinkat` for `unlink`."""
+
+
+def exists_on(name: str, machine: str) -> bool:
+    """Whether the 64-bit programs of a machine (`platform.machine()`) have a system call."""
+    return machine not in ("aarch64", "arm64") or name not in NOT_ON_ARM64
 
 
 def hint(name: str) -> str:

@@ -8,6 +8,7 @@ It finds the rules that match by trying each of them with the naive matcher, and
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from hauberk.policy.syscalls import NAME_OF
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import (
     NONE,
@@ -21,8 +22,9 @@ from hauberk.rules.model import (
     Verdict,
 )
 from hauberk.rules.precedence import Access
-from hauberk.rules.reasons import explain, explain_own, explain_unknown
+from hauberk.rules.reasons import cite, explain, explain_own, explain_unknown
 from hauberk.rules.sockets import UNDECIDED, socket_kind
+from hauberk.rules.syscalls import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,16 @@ class CapabilityObject:
     number: int
 
 
-Object: TypeAlias = FileObject | SocketObject | CapabilityObject
+@dataclass(frozen=True, slots=True)
+class SyscallObject:
+    """A system call by its number on x86-64, with the absolute paths that it was given
+    (`syscalls.absolute`)."""
+
+    number: int
+    paths: tuple[bytes | None, ...] = ()
+
+
+Object: TypeAlias = FileObject | SocketObject | CapabilityObject | SyscallObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +102,12 @@ def decide(meaning: Meaning, subject: Subject, operation: Operation, obj: Object
 
     Raises RulesError if the operation is none that such an object can undergo.
     """
+    if isinstance(obj, SyscallObject) and operation is Operation.SYSCALL:
+        return _decide_call(meaning, subject, obj)
     program = meaning.class_of(subject.program)
     replaced = meaning.class_of(subject.replaced) if operation is Operation.EXEC else 0
     match obj:
-        case FileObject() if operation not in (Operation.NETWORK, Operation.CAPABILITY):
+        case FileObject() if operation <= Operation.WRITE:
             access = Access(program, replaced, obj.owned, subject.tty)
             return _decide_file(meaning, operation, obj, access)
         case SocketObject() if operation is Operation.NETWORK:
@@ -108,6 +121,17 @@ def decide(meaning: Meaning, subject: Subject, operation: Operation, obj: Object
             raise RulesError(f"{operation.name} cannot be done to a {type(obj).__name__}")
     access = Access(program, replaced, False, subject.tty)
     return _decision(meaning, operation, matching, access, meaning.outcome(operation, matching, *access))
+
+
+def _decide_call(meaning: Meaning, subject: Subject, call: SyscallObject) -> Decision:
+    index = find([rule.target for rule in meaning.rules], call.number, subject.program or b"", call.paths)
+    if index is None:
+        name = NAME_OF.get(call.number, str(call.number))
+        return Decision(
+            Verdict.PERMIT, None, "", f"no rule speaks of this call of {name}; none is ever refused"
+        )
+    rule = meaning.rules[index]
+    return Decision(Verdict.AUDIT, rule, "", f"reported by {cite(rule)}")
 
 
 def _decide_file(meaning: Meaning, operation: Operation, obj: FileObject, access: Access) -> Decision:

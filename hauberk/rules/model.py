@@ -20,6 +20,7 @@ import msgspec
 
 from hauberk.automaton.patterns import Pattern
 from hauberk.errors import HauberkError
+from hauberk.rules.syscalls import Calls
 
 POSTURE: Final = 0x3FFFFFF0
 """In place of a rule number: the default posture decided."""
@@ -31,6 +32,8 @@ LIBRARY: Final = 0x3FFFFFF3
 """In a set of matching rules: the object lies in a library directory. Never the rule that decides."""
 GUARD: Final = 0x3FFFFFF4
 """In place of a rule number: it would harm the enforcement itself."""
+SYSCALL: Final = 0x3FFFFFF5
+"""In a record in place of a rule number: one of the rules about a system call, which is still to be found."""
 NONE: Final = 0x3FFFFFFF
 """In place of a rule number: nothing spoke."""
 
@@ -55,6 +58,12 @@ class Section(IntEnum):
     FILE = 1
     NETWORK = 2
     CAPABILITIES = 3
+    SYSCALLS = 4
+    """Its rules only audit (`syscalls`)."""
+
+
+DECIDED: Final = (Section.PROCESS, Section.FILE, Section.NETWORK, Section.CAPABILITIES)
+"""The sections that decide about accesses, and whose accesses can be made visible."""
 
 
 class Action(StrEnum):
@@ -93,6 +102,7 @@ class Operation(IntEnum):
     WRITE = 3
     NETWORK = 4
     CAPABILITY = 5
+    SYSCALL = 6
 
 
 class Verdict(IntEnum):
@@ -137,7 +147,7 @@ class Capability:
     number: int
 
 
-Target: TypeAlias = Pattern | Protocol | Capability
+Target: TypeAlias = Pattern | Protocol | Capability | Calls
 
 
 class Rule(msgspec.Struct, frozen=True, gc=False):

@@ -2,7 +2,8 @@
 """From policies as written to rules: inheritance, lists, paths and their aliases.
 
 Each of severity, tags, message and action is the rule's own, else its section's, else the policy's; an
-action that is written nowhere is Block. A comma list becomes one rule for each element.
+action that is written nowhere is Block. Rules about system calls are always Audit. A comma list becomes one
+rule for each element.
 
 A path that runs through symbolic links of the workload's root file system names an object that the
 kernel calls otherwise. Such a rule also covers the real path, and the same path with only its
@@ -18,6 +19,7 @@ from hauberk.policy import models
 from hauberk.policy.fields import CAPABILITIES
 from hauberk.policy.sections import Inherited
 from hauberk.rules.base import base_rules
+from hauberk.rules.calling import call_targets
 from hauberk.rules.guard import Guarded, guard_rules
 from hauberk.rules.model import (
     Action,
@@ -33,6 +35,7 @@ from hauberk.rules.model import (
     Section,
     Target,
 )
+from hauberk.rules.syscalls import Calls
 
 Resolve: TypeAlias = Callable[[bytes], bytes]
 """A path without a slash at its end (the root is empty) to its real path in the workload's root file system.
@@ -211,10 +214,28 @@ def _rules_of(policy: models.Policy, names: _Names) -> Iterator[Rule]:
                         message=written.message or message,
                     )
                 index += 1
+    syscalls = spec.syscalls
+    if syscalls is None:
+        return
+    for calls, where, line in call_targets(syscalls, names.of_pattern):
+        yield Rule(
+            policy=identity,
+            scope=scope,
+            index=index,
+            where=where,
+            line=line,
+            section=Section.SYSCALLS,
+            action=Action.AUDIT,
+            target=calls,
+            severity=syscalls.severity or spec.severity or 0,
+            tags=syscalls.tags or spec.tags,
+            message=syscalls.message or spec.message,
+        )
+        index += 1
 
 
 _ACTIONS: Final = {action: Action(action.value) for action in models.Action}
-_NOT_PATHS: Final = (Protocol, Capability)
+_NOT_PATHS: Final = (Protocol, Capability, Calls)
 
 
 def _groups(spec: models.CommonSpec) -> Iterator[tuple[Section, Inherited, Sequence[models.Rule]]]:

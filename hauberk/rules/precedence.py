@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 from hauberk.automaton.patterns import Directory
 from hauberk.rules.base import LIBRARY_DIRECTORIES
 from hauberk.rules.model import (
+    DECIDED,
     LIBRARY,
     NONE,
     POSTURE,
@@ -104,7 +105,7 @@ class Precedence:
         self._sources = sources
         self._loaders = loaders
         self._inside = inside
-        self._switches = {section: self._switch(section) for section in Section}
+        self._switches = {section: self._switch(section) for section in DECIDED}
         # For each rule a number that is equal for rules that lead to the same where they are alone.
         self.shapes = self._number_shapes()
         self._alone: dict[tuple[Operation, int, Access], Outcome] = {}

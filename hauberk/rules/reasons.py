@@ -7,6 +7,7 @@ The words are drawn from the same parts and hearings as the verdict, so they can
 from collections.abc import Iterable
 
 from hauberk.automaton.patterns import Directory, Exact, Glob, Name
+from hauberk.policy.syscalls import NAME_OF
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import (
     NONE,
@@ -23,6 +24,7 @@ from hauberk.rules.model import (
     Verdict,
 )
 from hauberk.rules.precedence import Access, Hearing, Part
+from hauberk.rules.syscalls import Calls
 
 
 def explain(
@@ -78,6 +80,11 @@ def show_target(target: Target) -> str:
             return name
         case Capability(number):
             return f"capability {number}"
+        case Calls(numbers, objects, programs):
+            names = ", ".join(NAME_OF[number] for number in numbers)
+            on = f" on {', '.join(show_target(place.pattern) for place in objects)}" if objects else ""
+            by = f" from {', '.join(show_target(place.pattern) for place in programs)}" if programs else ""
+            return f"{names}{on}{by}"
 
 
 _VERBS = {

@@ -32,9 +32,9 @@ kind: KubeArmorPolicy
 metadata: {name: calls, namespace: shop}
 spec:
   selector: {}
-  syscalls:
-    matchSyscalls:
-    - syscall: [unlink]
+  network:
+    matchDNSQueries:
+    - domain: example.org
 """
 POSTURES = Postures(file=Posture.AUDIT, network=Posture.AUDIT, capabilities=Posture.AUDIT)
 
@@ -102,9 +102,9 @@ def test_a_field_that_is_not_enforced_degrades_its_policy_only_and_says_where(tm
     assert states["web"].state is State.ENFORCED
     assert states["calls"].state is State.DEGRADED
     (reason,) = states["calls"].reasons
-    line = DEGRADED.splitlines().index("    - syscall: [unlink]") + 1
+    line = DEGRADED.splitlines().index("    - domain: example.org") + 1
     place = f"{tmp_path}/1.yaml:{line}"
-    assert reason == f"{place}: spec.syscalls.matchSyscalls[0] is not enforced by this version"
+    assert reason == f"{place}: spec.network.matchDNSQueries[0] is not enforced by this version"
 
 
 def test_where_nothing_can_be_enforced_every_policy_is_rejected_and_nothing_compiled(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 
 import pytest
 
-from hauberk.rules.model import Section
+from hauberk.rules.model import DECIDED
 from tests.agreement import written
 from tests.agreement.access import OPERATIONS
 from tests.agreement.draw import Draw, Scene
@@ -65,7 +65,7 @@ def test_the_yaml_comes_to_the_rules_that_were_meant(drawn: tuple[Draw, list[Sce
 
 def test_rules_of_all_sections_and_forms_are_drawn(drawn: tuple[Draw, list[Scene]]) -> None:
     entries = [entry for scene in drawn[1] for document in scene.documents for entry in document.entries]
-    assert {entry.section for entry in entries} == set(Section)
+    assert {entry.section for entry in entries} == set(DECIDED)
     assert {entry.form for entry in entries} == {
         "path",
         "dir",

@@ -13,7 +13,7 @@ from hauberk.automaton.parse import MAX_NESTING
 from hauberk.enforcers.bpf_lsm import engine, in_force, loading
 from hauberk.events import hashes, throttle
 from hauberk.events.repeats import KEPT_BYTES, SLOTS
-from hauberk.policy import document, faults, fields, load, unenforced
+from hauberk.policy import calls, document, faults, fields, load
 from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN
 from hauberk.sinks import datagrams, jsonlines, metrics
 from hauberk.workloads import links, mounts, rootfs
@@ -49,7 +49,7 @@ def expected() -> dict[str, str]:
         "Length of an `execname`": "255 bytes",
         "Nesting of `{}` in a pattern": str(MAX_NESTING),
         "Elements of a comma list": str(fields.MAX_ELEMENTS),
-        "System calls in one rule": str(unenforced.MAX_SYSCALLS),
+        "System calls in one rule": str(calls.MAX_SYSCALLS),
         "Arguments in `allowedArgs`": str(fields.MAX_ALLOWED_ARGUMENTS),
         "States of the automaton of all paths": f"{STATE_LIMIT:,}",
         "Memory for the tables of one run": mebibytes(engine.LARGEST_ARENA),
@@ -80,6 +80,9 @@ def expected() -> dict[str, str]:
         "Alerts that wait for Hauberk in the kernel": mebibytes(engine.VIOLATION_RING),
         "Logs of permitted accesses that wait": mebibytes(engine.EVENT_RING),
         f"Violations that differ, whose repeats are counted, in {WINDOW_SECONDS:.0f} s": str(SLOTS),
+        "System calls that rules of all workloads name, each counted for each workload": str(
+            constant("lib/syscall.h", "HB_NAMED_CALLS")
+        ),
         "What is kept of their alerts meanwhile": mebibytes(KEPT_BYTES),
         "Length of a path in an alert": f"{constant('lib/scratch.h', 'HB_PATH')} bytes",
         "Arguments of an exec in an alert": f"{constant('lib/arguments.h', 'HB_ARGUMENTS')} bytes",

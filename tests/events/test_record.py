@@ -72,7 +72,7 @@ def test_a_record_cut_short_is_an_error(record, data):
         decode(payload[:cut])
 
 
-@given(records, st.sampled_from([(20, 4), (21, 4), (22, 0), (22, max(Call) + 1)]))
+@given(records, st.sampled_from([(20, 4), (21, 5), (22, 0), (22, 59), (22, max(Call) + 1)]))
 def test_numbers_outside_their_enum_are_an_error(record, damage):
     offset, value = damage
     payload = bytearray(pack(record))

@@ -47,7 +47,7 @@ def broken_step(self: Automaton, state: int, byte: int) -> int:
 
 
 FAULTS = {
-    "policy": ("hauberk.policy.unenforced.shorten", lambda text, limit: text[:limit]),
+    "policy": ("hauberk.policy.calls.shorten", lambda text, limit: text[:limit]),
     "pattern": ("hauberk.automaton.dfa.Automaton.step", broken_step),
     "record": ("hauberk.events.translate.escape", lambda raw: raw.decode(errors="backslashreplace")),
     "ring": ("hauberk.kernel.ring.RingReader.drain", lambda self: memoryview(b"")),

@@ -25,6 +25,24 @@ HOST = "nodeSelector: {matchLabels: {a: b}}"
             "spec.nodeSelector",
             "selects no node",
         ),
+        (
+            "syscalls: {matchPaths: [{syscall: [unlink, getpid], path: /a}]}",
+            "KubeArmorPolicy",
+            "spec.syscalls.matchPaths[0].syscall",
+            "getpid: such a call is given no path",
+        ),
+        (
+            "syscalls: {matchPaths: [{syscall: [unlink]}]}",
+            "KubeArmorPolicy",
+            "spec.syscalls.matchPaths[0].path",
+            "speaks of every path",
+        ),
+        (
+            "syscalls: {matchSyscalls: [{fromSource: [{path: /a}]}]}",
+            "KubeArmorPolicy",
+            "spec.syscalls.matchSyscalls[0].syscall",
+            "names no system call",
+        ),
         ("egress: []", "KubeArmorNetworkPolicy", "spec.nodeSelector", "selects nothing"),
         (
             f"{HOST}\nnetwork: {{matchProtocols: [{{protocol: tcp}}]}}",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hauberk.policy import models, unenforced
+from hauberk.policy import calls, models, unenforced
 from hauberk.policy.models import Action, Policy
 
 OnePolicy = Callable[..., Policy]
@@ -55,7 +55,7 @@ def test_a_container_policy_has_all_its_fields(one_policy: OnePolicy) -> None:
           tags: [a, b]
           message: m
           matchSyscalls:
-          - {{syscall: [open, bpf], fromSource: [{{path: /bin/b}}, {{dir: /bin, recursive: true}}]}}
+          - {{syscall: [open, bpf], fromSource: [{{path: /bin/b}}, {{dir: /bin/, recursive: true}}]}}
           matchPaths: [{{path: /a/, recursive: true, syscall: [unlink], fromSource: [{{path: /bin/b}}]}}]
         presets: [{{name: exec, action: Audit}}]
         apparmor: deny /x rw,
@@ -100,7 +100,7 @@ def test_a_container_policy_has_all_its_fields(one_policy: OnePolicy) -> None:
     assert spec.syscalls is not None
     (call,) = spec.syscalls.match_syscalls
     assert call.syscall == ("open", "bpf")
-    assert call.from_source[1] == unenforced.SyscallSource(dir="/bin", recursive=True)
+    assert call.from_source[1] == calls.SyscallSource(dir="/bin/", recursive=True)
     (on_path,) = spec.syscalls.match_paths
     assert (on_path.path, on_path.recursive, on_path.syscall) == ("/a/", True, ("unlink",))
     assert spec.presets[0].name == "exec"

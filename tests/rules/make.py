@@ -15,6 +15,7 @@ from hauberk.rules.base import base_rules
 from hauberk.rules.decide import CapabilityObject, FileObject, Object, SocketObject, Subject
 from hauberk.rules.meaning import Meaning
 from hauberk.rules.model import (
+    DECIDED,
     Action,
     Capability,
     Operation,
@@ -132,7 +133,7 @@ def rules(
     draw: st.DrawFn, actions: tuple[Action, ...] = tuple(Action), pool: tuple[Pattern, ...] = PATTERNS
 ) -> Rule:
     """A rule of the small world, its path one of `pool`."""
-    section = draw(st.sampled_from((*[Section.FILE] * 4, *[Section.PROCESS] * 3, *Section)))
+    section = draw(st.sampled_from((*[Section.FILE] * 4, *[Section.PROCESS] * 3, *DECIDED)))
     on_paths = section in (Section.FILE, Section.PROCESS)
     identity, scope = POLICIES[draw(st.sampled_from(sorted(POLICIES)))]
     return Rule(

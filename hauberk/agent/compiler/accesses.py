@@ -11,11 +11,18 @@ import msgspec
 from hauberk.agent.control.messages import Explain
 from hauberk.enforcers.bpf_lsm import abi
 from hauberk.errors import HauberkError
-from hauberk.events import names
+from hauberk.events import names, syscalls
 from hauberk.events.alert import Alert, Log, parse_event
 from hauberk.events.record import Call
 from hauberk.events.text import unescape
-from hauberk.rules.decide import CapabilityObject, FileObject, Object, SocketObject, Subject
+from hauberk.rules.decide import (
+    CapabilityObject,
+    FileObject,
+    Object,
+    SocketObject,
+    Subject,
+    SyscallObject,
+)
 from hauberk.rules.model import GUARD, MOVE, SPECIAL_NAMES, UNKNOWN, Operation
 
 _UID: Final = 1 << 32
@@ -80,6 +87,9 @@ def _of_event(text: str) -> Iterator[Access]:
 
 def _objects(event: Alert | Log, call: Call) -> Iterator[tuple[Operation, Object]]:
     """What was done to what; nothing if no rule is about it. Raises ValueError."""
+    if call == Call.SYSCALL:
+        yield Operation.SYSCALL, _called(event)
+        return
     if getattr(event, "PolicyName", "") in _ON_NO_PATH or call == Call.MOUNT or call > Call.UNIX:
         return
     if call in _SOCKETS:
@@ -110,3 +120,12 @@ def _objects(event: Alert | Log, call: Call) -> Iterator[tuple[Operation, Object
         yield Operation.WRITE, obj
         if call in _BOTH_ENDS and event.Hauberk.Other:
             yield Operation.WRITE, FileObject((unescape(event.Hauberk.Other),), owned)
+
+
+def _called(event: Alert | Log) -> SyscallObject:
+    """The system call that an alert tells of. Raises ValueError."""
+    number = syscalls.number_of(event.EventData.get("Syscall", ""))
+    if event.Hauberk.Reason == syscalls.UNREAD_REASON:
+        return SyscallObject(number, (None,))
+    paths = (event.Resource, event.Hauberk.Other)
+    return SyscallObject(number, tuple(unescape(path) for path in paths if path))

@@ -15,10 +15,11 @@ from hauberk.agent.compiler.accesses import Access, accesses_of
 from hauberk.agent.control.messages import Explain, Explanation
 from hauberk.enforcers.bpf_lsm.reading import TableWalker, said_by
 from hauberk.enforcers.bpf_lsm.table import Table
+from hauberk.events import names
 from hauberk.events.alert import Alert, Log
-from hauberk.rules.decide import CapabilityObject, FileObject, SocketObject, Subject, decide
+from hauberk.rules.decide import CapabilityObject, FileObject, SocketObject, Subject, SyscallObject, decide
 from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import Operation, PolicyId, Rule, Verdict
+from hauberk.rules.model import Operation, PolicyId, Rule, Section, Verdict
 from hauberk.workloads.rootfs import resolver
 
 VERDICTS: Final = {
@@ -65,6 +66,9 @@ def find(meaning: Meaning, walker: TableWalker, access: Access) -> Finding:
             word = walker.unknown(operation)
         case FileObject((name, *_), owned):
             word = walker.file(subject, (operation,), name, owned)
+        case SyscallObject():  # weighed by `decide`'s own means, where alerts are made
+            decision = decide(meaning, subject, operation, obj)
+            return Finding(decision.verdict, decision.rule or "", decision.reason)
     decision = decide(meaning, subject, operation, obj)
     return Finding(Verdict(word >> 30), said_by(word, meaning.rules), decision.reason)
 
@@ -145,6 +149,8 @@ def _under(access: Access, owned: bool, tty: bool) -> Access:
 
 
 def _told_verdict(event: Alert | Log) -> str:
+    if event.Operation == names.OPERATIONS[Section.SYSCALLS]:
+        return "audited"
     refused = event.Result != "Passed"
     return "refused" if refused else "audited" if isinstance(event, Alert) else "permitted"
 

@@ -16,12 +16,12 @@ from hauberk.events import mask
 from hauberk.policy.document import Entry, Mapping, Node, Scalar, Sequence
 from hauberk.policy.scalars import Value, resolve
 from hauberk.policy.words import did_you_mean, shorten
-from hauberk.rules.model import Section
+from hauberk.rules.model import DECIDED
 
 Complain: TypeAlias = Callable[[Node, str, str], None]
 """Takes the node that is at fault, what is wrong with it, and a hint."""
 
-SECTIONS: Final = {section.name.lower(): section for section in Section}
+SECTIONS: Final = {section.name.lower(): section for section in DECIDED}
 LONGEST_TEXT: Final = 253
 """Characters of a name: what DNS and Kubernetes allow."""
 

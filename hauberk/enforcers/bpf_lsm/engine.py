@@ -186,6 +186,7 @@ class Engine(RulesInForce, Enforcer):
         old, self._lease = self._lease, lease
         try:
             self._pinned.take_over(Pinned.adopt(lease.path), set(map(pin_name, abi.PRIVATE)))
+            self.calls.renew(old.path)
             old.remove()
         except KernelError as error:
             raise EnforcerError(f"old programs decide beside the new ones: {error.message}") from error
@@ -262,6 +263,7 @@ class Engine(RulesInForce, Enforcer):
         """End the enforcement: detach, unpin and free everything. Raises PinError."""
         # The pins go last: the kernel then detaches on its own time, and nobody waits for it.
         guard.release(self._pinned)
+        self.calls.release()
         self._close()
         self._lease.remove()
         self._files.remove()

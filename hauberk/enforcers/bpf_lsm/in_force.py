@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import Final
 
 from hauberk.enforcers.bpf_lsm import abi
+from hauberk.enforcers.bpf_lsm.calls import NamedCalls
+from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
 from hauberk.enforcers.bpf_lsm.placing import Tables
 from hauberk.enforcers.bpf_lsm.reconcile import reconcile
 from hauberk.enforcers.bpf_lsm.state import EngineState, InForce, PlacedTable, StateDirectory, StateError
@@ -22,6 +24,7 @@ from hauberk.kernel.libbpf import wait_for_programs
 from hauberk.kernel.maps import Mapped
 from hauberk.kernel.pins import Pinned
 from hauberk.rules.model import Rule
+from hauberk.rules.syscalls import named
 
 MAX_RETIRED: Final = 4096
 """Generations whose rules are kept for the sake of records that nobody has read yet."""
@@ -40,6 +43,7 @@ class RulesInForce:
         self._since: Mapped = pinned.map(abi.SINCE).mmap()
         self._tables = Tables(pinned.map("arena"), pinned.map("mounts"), pinned.map("links"))
         self._most_tasks = pinned.map("labels").max_entries
+        self.calls = NamedCalls(PIN_ROOT / name, pinned)
         self._unknown = False
         """Something is in force that the state does not explain."""
 
@@ -56,6 +60,7 @@ class RulesInForce:
             # Programs that began before may walk what has just gone out of use.
             self.reclaim()
             self._tables.sweep_mounts()
+        self.findings += self.calls.mend()
 
     def compile(self, workload: int, compiler: Callable[[int], Table]) -> Table:
         """What `compiler` makes for the place that it is given, which is one where the table has room.
@@ -124,6 +129,8 @@ class RulesInForce:
     ) -> int:
         self._refuse_unknown()
         state = self._state
+        named_calls = named(rule.target for rule in rules)
+        self.calls.add(workload, named_calls)
         state.generation += 1
         try:
             force = InForce(state.generation, placed.begin, self._files.write_rules(rules))
@@ -148,6 +155,7 @@ class RulesInForce:
         if held is not None:
             self._retire(workload, held)
             self.reclaim()
+        self.calls.keep_only(workload, named_calls)
         return force.generation
 
     def _refuse_unknown(self) -> None:
@@ -190,6 +198,7 @@ class RulesInForce:
             self._retire(workload, state.workloads.pop(workload))
         finally:
             state.lifting = ()
+        self.calls.keep_only(workload, ())
         if len(self._dead()) >= MAX_DEAD:
             self.reclaim()
 
@@ -269,5 +278,6 @@ class RulesInForce:
         return {**self._tables.room(), "tasks": (sum(words), self._most_tasks)}
 
     def _close_maps(self) -> None:
+        self.calls.close()
         self._heads.close()
         self._since.close()

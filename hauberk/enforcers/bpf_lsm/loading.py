@@ -28,7 +28,7 @@ from hauberk.kernel.symbols import address_of
 
 MAX_ENGINES: Final = 38
 """Programs that the kernel takes on one hook (BPF_MAX_TRAMP_LINKS)."""
-_CAST: Final = "bpf_rdonly_cast"
+CAST: Final = "bpf_rdonly_cast"
 _NEEDED: Final = (
     "arena",
     abi.HEADS,
@@ -65,13 +65,13 @@ def load_programs(
     links: list[Link] = []
     object_ = None
     try:
-        functions = available_functions({_CAST, *(HOOK + each for each in OPTIONAL)})
+        functions = available_functions({CAST, *(HOOK + each for each in OPTIONAL)})
         with guard.shared_maps() as shared:
             object_ = BpfObject.open(
                 image,
                 map_sizes=map_sizes,
                 value_sizes={} if reuse else {"arena": arena_bytes},
-                rodata=_constants(arena_bytes, functions),
+                rodata=constants(arena_bytes, functions),
                 disabled={*disabled, *(each for each in OPTIONAL if HOOK + each not in functions)},
                 reuse={**shared, **(reuse or {})},
             )
@@ -92,7 +92,7 @@ def load_programs(
     _close(object_, links)
 
 
-def _constants(arena_bytes: int, functions: Collection[str]) -> dict[str, int]:
+def constants(arena_bytes: int, functions: Collection[str]) -> dict[str, int]:
     """The `const volatile` variables of the programs. Raises LoadError."""
     locks = {name: address_of(name) for name in ("rename_lock", "mount_lock")}
     for name, address in locks.items():
@@ -100,7 +100,7 @@ def _constants(arena_bytes: int, functions: Collection[str]) -> dict[str, int]:
             raise LoadError(f"the kernel has no {name}, which tells whether names are changing", errno.ENOENT)
     return {
         "arena_mask": arena_bytes - 8,
-        "can_cast": int(_CAST in functions),
+        "can_cast": int(CAST in functions),
         "repeat_secret": secrets.randbits(128),
         **locks,
         # Only for the arguments of an exec, and not on every architecture.

@@ -23,13 +23,12 @@ _OF_NEEDS: Final = {
 _OF_FIELDS: Final = (
     ("allowedArgs", "allowedArgs"),
     ("matchDNSQueries", "DNS rules"),
-    ("syscalls", "syscalls"),
     ("apparmor", "AppArmor"),
     ("device", "devices"),
     ("presets", "presets"),
     ("KubeArmorNetworkPolicy", "network policies"),
 )
-_OF_OPERATIONS: Final = {"Process": "", "File": "", "Network": "", "Capabilities": "", "Syscall": "syscalls"}
+_OF_OPERATIONS: Final = {"Process": "", "File": "", "Network": "", "Capabilities": "", "Syscall": ""}
 _OF_SETTINGS: Final = {"visibility": "visibility", "hostVisibility": "visibility"}
 _POSTURE: Final = re.compile(r"(host)?[dD]efault(File|Network|Capabilities)Posture")
 

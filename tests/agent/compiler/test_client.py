@@ -19,7 +19,7 @@ from hauberk.errors import HauberkError
 
 from .make import COSTLY, policy, source, web
 
-HEAVY = ("pydantic", "yaml", "hauberk.policy", "hauberk.rules.meaning", "hauberk.automaton.dfa")
+HEAVY = ("pydantic", "yaml", "hauberk.policy.fields", "hauberk.rules.meaning", "hauberk.automaton.dfa")
 
 
 @pytest.fixture(scope="module")

@@ -74,13 +74,13 @@ def test_what_is_to_be_seen_needs_a_table_without_policies_too(service: Service)
 
 
 def test_what_has_no_effect_degrades_its_policy_only(service: Service) -> None:
-    calls = policy("calls", "syscalls: {matchSyscalls: [{syscall: [unlink]}]}")
+    calls = policy("calls", "network: {matchDNSQueries: [{domain: a.org}]}")
     found = compiled(service, policy("a"), calls)
     states = {each.policy.name: each for each in found.statuses}
     assert states["a"].state is State.ENFORCED
     assert states["calls"].state is State.DEGRADED
     assert states["calls"].reasons == (
-        "1.yaml:6: spec.syscalls.matchSyscalls[0] is not enforced by this version",
+        "1.yaml:6: spec.network.matchDNSQueries[0] is not enforced by this version",
     )
 
 

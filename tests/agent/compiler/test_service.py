@@ -33,7 +33,7 @@ def bound(service: Service, facts: Facts) -> set[str]:
 
 def test_each_policy_comes_with_its_own_text_and_warnings(service: Service) -> None:
     second = policy("Odd").replace("path:", "ownerOnly: true, path:") + "  # odd\n"
-    third = policy("calls", "syscalls: {matchSyscalls: [{syscall: [unlink]}]}")
+    third = policy("calls", "network: {matchDNSQueries: [{domain: a.org}]}")
     checked = service.check([source(f"{policy('plain')}---\n{second}---\n{third}")])
     assert checked.faults == ()
     plain, odd, calls = checked.policies
@@ -42,7 +42,7 @@ def test_each_policy_comes_with_its_own_text_and_warnings(service: Service) -> N
     assert odd.text == second
     (warning,) = odd.warnings
     assert warning.startswith("p.yaml:10:18: metadata.name: Kubernetes refuses the name `Odd`")
-    assert calls.warnings == ("p.yaml:21: spec.syscalls.matchSyscalls[0] is not enforced by this version",)
+    assert calls.warnings == ("p.yaml:21: spec.network.matchDNSQueries[0] is not enforced by this version",)
     assert len({each.digest for each in checked.policies}) == 3
 
 

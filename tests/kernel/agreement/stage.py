@@ -22,7 +22,7 @@ from hauberk.events.record import Call, Record
 from hauberk.kernel.namespaces import enter_root
 from hauberk.rules.decide import FileObject, decide
 from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import SPECIAL_NAMES, UNKNOWN, Operation, Postures, RuleSet, Section, Verdict
+from hauberk.rules.model import DECIDED, SPECIAL_NAMES, UNKNOWN, Operation, Postures, RuleSet, Verdict
 from hauberk.workloads.command import Command
 from tests.agreement.access import Access, Actor, Answer, error_of
 from tests.agreement.deeds import way_of
@@ -191,7 +191,7 @@ class Cast:
         self._command.start()
         pids = [self._answer(slot)[0] for slot in range(ZYGOTES)]
         workload = arena.new_workload()
-        arena.engine.apply(workload, meaning, pids[0], tuple(Section) if visible else ())
+        arena.engine.apply(workload, meaning, pids[0], DECIDED if visible else ())
         for pid in pids:
             pidfd = os.pidfd_open(pid)
             arena.engine.confine(workload, pidfd)
