@@ -9,12 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
+from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.feeder.hashing import Hashing
-from hauberk.agent.feeder.wire import Change
+from hauberk.agent.feeder.wire import Change, Feeding, Grpc
 from hauberk.events.alert import Alert, Extras, Log
 from hauberk.events.clock import unix_time
+
+from .grpc.served import free_port, watch
+from .test_client import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has what the process keeps")
 SHELL = os.path.realpath("/bin/sh")
@@ -119,3 +124,34 @@ def test_it_keeps_the_right_to_read_and_no_other(hashing: Hashing) -> None:
     assert facts["CapEff"] == facts["CapPrm"] == format(1 << 2 | 1 << 19, "016x")
     assert {facts[name] for name in ("CapInh", "CapBnd", "CapAmb")} == {"0" * 16}
     assert facts["NoNewPrivs"] == "1"
+
+
+def test_clients_of_the_feeder_get_hashes(tmp_path: Path) -> None:
+    asked = Grpc(address="127.0.0.1", port=free_port())
+    feeder = Feeder(
+        Feeding(
+            cluster="default",
+            node_name="node",
+            socket=str(tmp_path / "agent.sock"),
+            state_directory=str(tmp_path),
+            grpc=asked,
+            hashes=True,
+        )
+    )
+    feeder.start(tuple)
+    address = f"127.0.0.1:{asked.port}"
+    try:
+        until(feeder, lambda: f"gRPC at {address}" in feeder.told.listening)
+        with grpc.insecure_channel(address) as channel:
+            stream = watch(channel, "WatchAlerts")
+            until(feeder, lambda: feeder.told.clients == 1)
+            deadline = time.monotonic() + 60
+            found = ""
+            while not found:
+                # The process that computes them may still begin.
+                assert time.monotonic() < deadline
+                feeder.write([alert()])
+                found = next(stream).ProcessHash
+        assert found == sha(SHELL)
+    finally:
+        feeder.close()
