@@ -137,10 +137,14 @@ class EventMetrics:
                     monotonic,
                 )
                 if not extras.FirstTime:
-                    self._latency.add(now - _moment(event))
+                    self._add_latency(now, event)
         if log is not None:
             # Of logs, of which there may be many, the first of each batch, which took longest.
-            self._latency.add(now - _moment(log))
+            self._add_latency(now, log)
+
+    def _add_latency(self, now: float, event: Alert | Log) -> None:
+        if event.UpdatedTime:
+            self._latency.add(now - datetime.fromisoformat(event.UpdatedTime).timestamp())
 
     def collect(self) -> Iterator[Metric]:
         """All families."""
@@ -162,7 +166,3 @@ def histogram(name: str, meaning: str, of: Histogram) -> Metric:
         total += count
         buckets.append((bound, total))
     return HistogramMetricFamily(name, meaning, buckets=buckets, sum_value=of.seconds)
-
-
-def _moment(event: Alert | Log) -> float:
-    return datetime.fromisoformat(event.UpdatedTime).timestamp()

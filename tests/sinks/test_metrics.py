@@ -85,7 +85,7 @@ def test_the_latency_is_from_the_time_of_the_access() -> None:
     metrics = EventMetrics()
     repeats = alert(ago=100)
     repeats.Hauberk.FirstTime = repeats.UpdatedTime
-    metrics.take([alert(ago=20), alert(ago=-20), repeats])
+    metrics.take([alert(ago=20), alert(ago=-20), repeats, alert(UpdatedTime="")])
     found = scraped(metrics)
     buckets = {labels["le"]: value for labels, value in found["hauberk_feeder_latency_seconds_bucket"]}
     assert (buckets["0.001"], buckets["10.0"], buckets["+Inf"]) == (1, 1, 2)

@@ -102,6 +102,8 @@ class Hashing:
 
 def _files(event: Alert | Log, workloads: Mapping[str, Change]) -> Iterable[tuple[str, Wanted]]:
     """What may be hashed of an event, by the field that has its hash."""
+    if not event.UpdatedTime:
+        return
     if event.ContainerID:
         workload = workloads.get(event.ContainerID)
         if workload is None or not workload.pid:

@@ -90,6 +90,13 @@ def test_of_logs_only_programs_have_hashes(hashing: Hashing) -> None:
     assert (log.ProcessHash, log.ParentHash, log.ResourceHash) == (sha(SHELL), "", "")
 
 
+def test_an_event_without_a_time_has_none(hashing: Hashing) -> None:
+    event = alert()
+    event.UpdatedTime = ""
+    fill(hashing, event)
+    assert event.ProcessHash == ""
+
+
 def test_who_does_not_answer_holds_up_nobody_and_is_heard_again(hashing: Hashing) -> None:
     fill(hashing, alert())
     os.kill(hashing.pid, signal.SIGSTOP)  # type: ignore[attr-defined]
