@@ -3,13 +3,20 @@
 
 import asyncio
 from itertools import pairwise
+from pathlib import Path
 
+import grpc
 import pytest
 
+from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.feeder.hub import Hub, Numbered
 from hauberk.agent.feeder.throttling import Throttled
+from hauberk.agent.feeder.wire import Feeding, Grpc
 from hauberk.events.alert import Alert, Extras
 from hauberk.events.throttle import Throttling
+
+from .grpc.served import free_port, watch
+from .test_client import until
 
 
 def alerts(count: int) -> list[Alert]:
@@ -48,3 +55,32 @@ def test_what_is_held_back_is_told_when(seconds: int, close: bool) -> None:
     assert [item.event.Hauberk.Count for item in got] == [*[1] * 10, 0, 490]
     assert all(before.number <= after.number for before, after in pairwise(got))
     assert got[-1].number == 500
+
+
+def test_clients_of_grpc_get_a_notice_and_the_sum(tmp_path: Path) -> None:
+    asked = Grpc(address="127.0.0.1", port=free_port())
+    feeder = Feeder(
+        Feeding(
+            cluster="default",
+            node_name="node",
+            socket=str(tmp_path / "agent.sock"),
+            state_directory=str(tmp_path),
+            grpc=asked,
+            throttling=Throttling(3, 1),
+        )
+    )
+    feeder.start(tuple)
+    address = f"127.0.0.1:{asked.port}"
+    try:
+        until(feeder, lambda: f"gRPC at {address}" in feeder.told.listening)
+        with grpc.insecure_channel(address) as channel:
+            stream = watch(channel, "WatchAlerts")
+            until(feeder, lambda: feeder.told.clients == 1)
+            feeder.write(alerts(20))
+            *first, notice, rest = [next(stream) for _ in range(5)]
+        assert [each.Type for each in first] == ["MatchedPolicy"] * 3
+        assert (notice.Type, notice.Operation) == ("SystemEvent", "AlertThreshold")
+        assert (notice.MaxAlertsPerSec, notice.DroppingAlertsInterval) == (3, 1)
+        assert (rest.Type, rest.EventData["Count"]) == ("MatchedPolicy", "17")
+    finally:
+        feeder.close()
