@@ -29,7 +29,7 @@ from hauberk.events.histogram import Histogram
 
 ANSWER_SECONDS: Final = 90.0
 """More than the longest job of the compiler (JOB_SECONDS), so that an agent at work is not taken for lost."""
-COMMAND_SECONDS: Final = 60.0
+COMMAND_SECONDS: Final = 120.0
 MOST_HELD: Final = 4096
 
 _WAITS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
