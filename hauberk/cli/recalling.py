@@ -56,7 +56,7 @@ def events(ask: Ask, socket: str, history: Path | None, note: Note) -> Iterator[
             if not ask.follow:
                 raise AgentError("the agent ended, or was stopped, before it had told all", "ask again")
         except NoAgent as error:
-            if not had_agent and not waits and (DEFAULT.exists() or not ask.follow):
+            if not had_agent and not waits and (_is_there(DEFAULT) or not ask.follow):
                 number = yield from _without_agent(ask.span, error, note)
                 ask = _from(ask, number)
             if not ask.follow:
@@ -67,13 +67,21 @@ def events(ask: Ask, socket: str, history: Path | None, note: Note) -> Iterator[
         time.sleep(_PAUSE_SECONDS)
 
 
+def _is_there(path: Path) -> bool:
+    """Whether there is a history, though perhaps not for everybody."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
+
+
 def _from(ask: Ask, number: int) -> Ask:
     return msgspec.structs.replace(ask, span=msgspec.structs.replace(ask.span, after=number, limit=0))
 
 
 def _without_agent(span: Span, error: NoAgent, note: Note) -> Generator[Answer, None, int]:
     """Returns the number of the last event."""
-    if not DEFAULT.exists():
+    if not _is_there(DEFAULT):
         raise error
     note(f"no agent runs, so nothing new comes: this is what {DEFAULT} has")
     try:

@@ -37,6 +37,8 @@ KINDS: Final = ("alert", "log")
 """Tables of events."""
 _PAGE: Final = 4096
 _ROW_OVERHEAD: Final = 64
+_INDEX_BYTES: Final = 128 << 10
+"""What the index of the log (`-shm`) takes at most: 32 KiB for each 4096 pages of it."""
 _BUSY_SECONDS: Final = 0.2
 """How long a write waits for somebody else's."""
 UNUSABLE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -80,13 +82,16 @@ class History:
         """What became of a file that was of no use, in words."""
         self._log_bytes = min(mib << 18, 16 << 20)
         self._slice_bytes = self._log_bytes // 8
-        self._most_pages = ((mib << 20) - self._log_bytes - self._slice_bytes * 2) // _PAGE
+        room = (mib << 20) - self._log_bytes - self._slice_bytes * 2 - _INDEX_BYTES
+        self._most_pages = room // _PAGE
         self._chunk_bytes = self._most_pages * _PAGE // 16
         self._encode = msgspec.json.Encoder().encode
         self._gap = 0
         self._gap_at = 0
         self._gap_why = ""
         self._mover: threading.Thread | None = None
+        self._moved_at = 0
+        """How large the log was when moving it was begun last."""
         self._connection: sqlite3.Connection
         self.next = 0
         """The number of the next event."""
@@ -221,19 +226,22 @@ class History:
     def _move_log(self) -> None:
         """Have the log moved into the file before it takes too much. Raises HistoryError if it cannot be."""
         size = self._size_of_log()
-        if size < self._log_bytes // 4:
-            return
-        if self._mover is None or not self._mover.is_alive():
+        grown = size - (self._moved_at if size >= self._moved_at else 0)
+        if grown >= self._log_bytes // 4 and (self._mover is None or not self._mover.is_alive()):
+            self._moved_at = size
             self._mover = threading.Thread(target=_move, args=(self.path,), daemon=True)
             self._mover.start()
-        if size < self._log_bytes // 2:
+        full = self._log_bytes - 2 * self._slice_bytes
+        if size <= full:
             return
-        # The disk does not keep up, or somebody reads. Waiting is cheaper than losing.
-        self._mover.join()
+        # While somebody writes the log does not come to its end by itself. What is left to move is little,
+        # unless the disk does not keep up or somebody reads, and then waiting is cheaper than losing.
+        if self._mover is not None:
+            self._mover.join()
         self._connection.execute("PRAGMA busy_timeout = 0")
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000:.0f}")
-        if self._size_of_log() > self._log_bytes - 2 * self._slice_bytes:
+        if self._size_of_log() > full:
             raise HistoryError("another program reads it and does not let go")
 
     def _size_of_log(self) -> int:
@@ -278,6 +286,8 @@ class History:
             "wal_autocheckpoint = 0",
             "journal_size_limit = 0",
             "trusted_schema = OFF",
+            # Debian's SQLite would write zeroes over all that is dropped.
+            "secure_delete = OFF",
         ):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
         version = self._number("PRAGMA user_version")

@@ -18,6 +18,7 @@ from hauberk.sinks.history import COLUMNS, UNUSABLE, VERSION, HistoryError, prim
 ROWS: Final = 500
 """Rows that are read at once."""
 _NO_END: Final = 1 << 62
+_WHO: Final = "only root may read it"
 
 Kind = Literal["alert", "log"]
 
@@ -66,8 +67,13 @@ class Recall:
         self.unreadable = 0
         """Rows whose event is none."""
         self._conditions, self._values = _condition(span)
-        if not path.exists():
-            raise HistoryError(f"there is no history at {path}", "the setting historyMiB turns it on")
+        try:
+            path.stat()
+        except FileNotFoundError:
+            remedy = "the setting historyMiB turns it on"
+            raise HistoryError(f"there is no history at {path}", remedy) from None
+        except OSError as error:
+            raise HistoryError(f"reading the history at {path}: {error.strerror}", _WHO) from error
         try:
             # A copy without a log, in a place where nobody may write, cannot be opened but so.
             is_copy = not os.access(path.parent, os.W_OK) and not os.path.exists(f"{path}-wal")
@@ -200,7 +206,7 @@ class Recall:
     def _error(self, error: sqlite3.Error) -> HistoryError:
         if primary(error) in UNUSABLE:
             return HistoryError(f"the history at {self._path} is damaged: {error}", damaged=True)
-        remedy = "only root may read it" if primary(error) == sqlite3.SQLITE_CANTOPEN else ""
+        remedy = _WHO if primary(error) == sqlite3.SQLITE_CANTOPEN else ""
         return HistoryError(f"reading the history at {self._path}: {error}", remedy)
 
 

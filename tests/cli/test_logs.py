@@ -19,6 +19,7 @@ from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.feeder.wire import Feeding
 from hauberk.cli import lines, recalling
 from hauberk.cli.logs import logs
+from hauberk.errors import HauberkError
 from hauberk.events.alert import Alert, Extras, Log
 from hauberk.events.clock import unix_time
 from hauberk.events.text import escape
@@ -371,3 +372,15 @@ def test_an_agent_that_comes_later_is_followed(tmp_path: Path) -> None:
         assert next_object(process) == "first"
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
+
+
+def test_who_may_not_read_the_history_is_told(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(recalling, "DEFAULT", history)
+    monkeypatch.setattr(Path, "stat", refuse)
+    done = CliRunner().invoke(logs, ["--socket", str(history.with_name("agent.sock"))])
+    assert isinstance(done.exception, HauberkError)
+    assert "no agent listens" in done.exception.message
+    assert f"reading the history at {history}: Permission denied" in done.exception.message
