@@ -62,7 +62,7 @@ def test_a_policy_that_comes_over_grpc_is_in_force(agent: Agent, secret: Path, a
         "file": {"matchPaths": [{"path": str(secret)}]},
         "action": "Block",
     }
-    until(lambda: len(agent.status().listening) == 3, "gRPC")
+    until(lambda: f"gRPC at {address}" in agent.status().listening, "gRPC")
     with grpc.insecure_channel(address) as channel:
         assert send(channel, "hostPolicy", "ADDED", "over-grpc", spec) == ("Applied", "")
         assert run("cat", str(secret)).returncode == 1
