@@ -28,6 +28,10 @@ SERVER_OPTIONS: Final = (
     # A client whose machine is gone says nothing: it is pinged.
     ("grpc.keepalive_time_ms", PING_SECONDS * 1000),
     ("grpc.keepalive_timeout_ms", PONG_SECONDS * 1000),
+    # The timeout above alone does nothing: this one, of a minute, would be waited for.
+    ("grpc.http2.ping_timeout_ms", PONG_SECONDS * 1000),
+    # While nothing happens, too, however long.
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_connection_idle_ms", IDLE_SECONDS * 1000),
     # KubeArmor's relay pings every five seconds, also while nothing happens.
     ("grpc.keepalive_permit_without_calls", 1),

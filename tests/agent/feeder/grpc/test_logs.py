@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """LogService, as clients see it."""
 
+import signal
 import socket
 import struct
+import subprocess
+import sys
 
 import grpc
 import pytest
 
+from hauberk.agent.feeder.grpc import serving
+from hauberk.agent.feeder.grpc.limits import SERVER_OPTIONS
 from hauberk.agent.feeder.hub import QUEUE
 from hauberk.events.alert import ExecContext, Extras
 from hauberk.events.identity import PodOwner
@@ -169,6 +174,31 @@ def test_a_client_that_dies_is_forgotten(served: Served, channel: grpc.Channel) 
     served.until(lambda: served.hub.clients == 1)
     served.publish([alert(Resource="/a")])
     assert next(stays).Resource == "/a"
+
+
+WATCHER = """
+import sys, grpc
+call = grpc.insecure_channel(sys.argv[1]).unary_stream("/feeder.LogService/WatchAlerts")(b"\\n\\x03all")
+next(call)
+"""
+
+
+def test_a_client_whose_machine_says_nothing_any_more_is_parted_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = ("grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms")
+    options = tuple((name, 1000 if name in times else value) for name, value in SERVER_OPTIONS)
+    monkeypatch.setattr(serving, "SERVER_OPTIONS", options)
+    with Served() as served, grpc.insecure_channel(served.address) as channel:
+        stream = watch(channel, "WatchAlerts")
+        with subprocess.Popen([sys.executable, "-c", WATCHER, served.address]) as silent:
+            served.until(lambda: served.hub.clients == 2)
+            # As good as a machine without power: its kernel takes bytes, and nobody answers.
+            silent.send_signal(signal.SIGSTOP)
+            served.until(lambda: served.hub.clients == 1)
+            silent.kill()
+        served.publish([alert(Resource="/a")])
+        assert next(stream).Resource == "/a"
 
 
 @pytest.mark.parametrize(
