@@ -2,7 +2,6 @@
 """What clients get from the agent over gRPC, and what of it they may change."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,11 +10,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from hauberk.agent.feeder.wire import Change
 from scripts.build_karmor import binary
-from tests.agent.feeder.grpc.served import Served, watch
+from tests.agent.feeder.grpc.served import watch
 from tests.agent.feeder.grpc.test_policies import send
-from tests.kernel.agent.agent import CGROUPS, Agent, entering, in_cgroup, run
+from tests.kernel.agent.agent import Agent, run
 from tests.kernel.agent.test_host import file_rule, host_policy
 from tests.kernel.run.hauberk import HAUBERK, until
 
@@ -80,25 +78,6 @@ def test_another_user_may_not_delete_a_policy(agent: Agent, channel: grpc.Channe
         told = done.stdout.split(" ")[0]
         assert told == ("PERMISSION_DENIED" if address == ADDRESS else "UNAVAILABLE"), done
     assert run("cat", str(secret)).returncode == 1
-
-
-def test_root_in_a_container_is_turned_away_on_loopback_wherever_it_hides(agent: Agent) -> None:
-    container = subprocess.Popen(["sleep", "600"], preexec_fn=entering("some-container"))
-    change = Change("added", "default", "some", "0123", "image", {}, container.pid)
-    try:
-        with Served() as served:
-            served.call(lambda: served.hub.change(change))
-            for path, code in (
-                ("some-container", "PERMISSION_DENIED you are in a container"),
-                ("some-container/inner/most", "PERMISSION_DENIED you are in a container"),
-                ("elsewhere", "UNAVAILABLE no agent listens at /nowhere"),
-            ):
-                done = in_cgroup(path, sys.executable, "-c", PROBE, served.address)
-                assert done.stdout.startswith(code), (path, done)
-    finally:
-        container.kill()
-        container.wait()
-    assert os.path.isdir(CGROUPS / "some-container")
 
 
 @pytest.mark.skipif(not binary().exists(), reason=f"{binary()} is not there: make karmor")

@@ -60,7 +60,7 @@ class Admission:
         pids = [change.pid for change in list(self._hub.workloads.values()) if change.pid]
         if not pids:
             return None
-        root = _cgroup_root()
+        root = cgroup_root()
         if not cgroup or root is None:
             return unknown
         try:
@@ -82,7 +82,7 @@ def _is_member(uid: int, group: str) -> bool:
     return user.pw_gid == found.gr_gid or user.pw_name in found.gr_mem
 
 
-def _cgroup_root() -> Path | None:
+def cgroup_root() -> Path | None:
     """Where the hierarchy of control groups is mounted."""
     for line in Path("/proc/self/mounts").read_text(errors="replace").splitlines():
         _, place, kind, *_ = line.split(" ")

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -14,6 +15,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
+from hauberk.agent.feeder.grpc.admission import cgroup_root
 from hauberk.agent.feeder.grpc.limits import MAX_CALLS, MAX_CONNECTIONS, MAX_REQUEST
 from hauberk.agent.feeder.wire import Grpc
 from hauberk.api import feeder_pb2, policy_pb2
@@ -148,6 +150,53 @@ def test_root_is_let_in_on_loopback_unless_it_may_be_in_a_container(
     status, why = code()
     assert status is grpc.StatusCode.PERMISSION_DENIED
     assert "container" in why
+
+
+ASK = """
+import sys, grpc, grpc._channel
+try:
+    grpc.insecure_channel(sys.argv[1]).unary_unary("/policy.ProbeService/getProbeData")(b"", timeout=60)
+except grpc.RpcError as error:
+    print(error.code().name, error.details())
+"""
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A control group for this test."""
+    root = cgroup_root()
+    if root is None or not os.access(root, os.W_OK):
+        pytest.skip("there are no control groups of version 2 here that can be changed")
+    directory = root / f"hauberk-test-{os.getpid()}"
+    directory.mkdir()
+    yield directory
+    for path, _, _ in os.walk(directory, topdown=False):
+        os.rmdir(path)
+
+
+def test_root_in_a_container_is_turned_away_on_loopback_wherever_it_hides(
+    served: Served, cgroup: Path
+) -> None:
+    def start(path: str, *argv: str) -> "subprocess.Popen[str]":
+        place = cgroup / path
+        place.mkdir(parents=True, exist_ok=True)
+        enter = f'echo 0 >{place}/cgroup.procs && exec "$@"'
+        return subprocess.Popen(
+            ["sh", "-c", enter, "sh", *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    with start("container", "sh", "-c", "echo ready; read line") as container:
+        assert container.stdout is not None
+        assert container.stdout.readline() == "ready\n"
+        served.call(lambda: served.hub.change(msgspec.structs.replace(WEB, pid=container.pid)))
+        for path, told in (
+            ("container", "PERMISSION_DENIED you are in a container"),
+            ("container/inner/most", "PERMISSION_DENIED you are in a container"),
+            ("elsewhere", "UNAVAILABLE no agent listens at /nowhere"),
+        ):
+            out, _ = start(path, sys.executable, "-c", ASK, served.address).communicate(timeout=120)
+            assert out.startswith(told), path
+        container.communicate("\n", timeout=SECONDS)
 
 
 def test_off_loopback_without_encryption_there_is_log_service_alone() -> None:
