@@ -20,7 +20,8 @@ from tests.kernel.run.hauberk import HAUBERK, until
 ADDRESS = "127.0.0.1:32767"
 SOCKET = "unix:/run/hauberk-agent/grpc/hauberk.sock"
 PROBE = """
-import sys, grpc
+import os, sys, grpc, grpc._channel
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
     grpc.insecure_channel(sys.argv[1]).unary_unary("/policy.ProbeService/getProbeData")(b"", timeout=60)
 except grpc.RpcError as error:
@@ -71,10 +72,7 @@ def test_a_policy_that_comes_over_grpc_is_in_force(agent: Agent, secret: Path, a
 def test_another_user_may_not_delete_a_policy(agent: Agent, channel: grpc.Channel, secret: Path) -> None:
     agent.apply(host_policy("stays", file_rule(secret)))
     for address in (ADDRESS, SOCKET):
-        done = subprocess.run(
-            [sys.executable, "-c", PROBE, address], user=65534, group=65534, extra_groups=(),
-            capture_output=True, text=True,
-        )  # fmt: skip
+        done = run(sys.executable, "-c", PROBE, address)
         told = done.stdout.split(" ")[0]
         assert told == ("PERMISSION_DENIED" if address == ADDRESS else "UNAVAILABLE"), done
     assert run("cat", str(secret)).returncode == 1
@@ -84,21 +82,19 @@ def test_another_user_may_not_delete_a_policy(agent: Agent, channel: grpc.Channe
 def test_karmor_shows_what_was_refused(agent: Agent, channel: grpc.Channel, secret: Path) -> None:
     agent.apply(host_policy("no-secret", file_rule(secret)))
     before = agent.status().clients
-    process = subprocess.Popen(
-        [binary(), "logs", "--gRPC", ADDRESS, "--json", "--logFilter", "all", "--resource", str(secret)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: agent.status().clients == before + 2, "karmor")
-        assert run("cat", str(secret)).returncode == 1
-        assert process.stdout is not None
-        alert = json.loads(process.stdout.readline())
-        assert (alert["PolicyName"], alert["Resource"]) == ("no-secret", str(secret))
-        assert (alert["UID"], alert["Result"]) == (0, "Permission denied")
-    finally:
-        process.kill()
-        process.wait()
+    options = ("--gRPC", ADDRESS, "--json", "--logFilter", "all", "--resource", str(secret))
+    with subprocess.Popen(
+        [binary(), "logs", *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            until(lambda: agent.status().clients == before + 2, "karmor")
+            assert run("cat", str(secret)).returncode == 1
+            assert process.stdout is not None
+            alert = json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+    assert (alert["PolicyName"], alert["Resource"]) == ("no-secret", str(secret))
+    assert (alert["UID"], alert["Result"]) == (0, "Permission denied")
 
 
 def test_status_shows_where_it_is_served(agent: Agent, channel: grpc.Channel) -> None:
