@@ -16,7 +16,7 @@ from hauberk.agent.plan import Outlook, Prepared, Request
 from hauberk.enforcers.protocol import EnforcerError, PolicyStatus
 from hauberk.events.identity import WorkloadIdentity
 from hauberk.rules.guard import Guarded
-from hauberk.rules.model import Alias, Postures, Section
+from hauberk.rules.model import Alias, Postures, Seen
 from hauberk.workloads.homes import Home
 from hauberk.workloads.mounts import Mount
 from hauberk.workloads.roots import Place, open_root, place_of
@@ -29,7 +29,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     labels: dict[str, str]
     postures: Postures
-    visible: tuple[Section, ...]
+    visible: tuple[Seen, ...]
     base_set: bool
     command: tuple[str, ...]
     mounts: tuple[Mount, ...]

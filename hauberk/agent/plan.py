@@ -11,7 +11,7 @@ from hauberk.enforcers.protocol import PolicyStatus
 from hauberk.errors import HauberkError
 from hauberk.events.pipeline import Pipeline
 from hauberk.rules.guard import Guarded
-from hauberk.rules.model import Alias, Postures, Rule, Section
+from hauberk.rules.model import Alias, Postures, Rule, Seen
 from hauberk.workloads.homes import Home
 from hauberk.workloads.mounts import Mount
 
@@ -26,7 +26,7 @@ class Request:
     namespace: str
     labels: Mapping[str, str] = field(default_factory=dict)
     postures: Postures
-    visible: Sequence[Section] = ()
+    visible: Sequence[Seen] = ()
     root: str = ""
     own_files: Sequence[str] = ()
     """Files that Hauberk writes during the run: the workload must leave them alone."""

@@ -85,6 +85,10 @@ enum hb_call {
 	HB_CALL_TYPE, /* puts input into a terminal */
 	HB_CALL_KERNEL, /* the kernel's own integrity: modules, kexec, its memory */
 	HB_CALL_WATCH, /* has the kernel ask it before others may use a file */
+	HB_CALL_DNS, /* not an access: a query that a datagram asks */
+	HB_CALL_EXIT, /* not an access: the process has ended */
+	HB_CALL_SETUID,
+	HB_CALL_SETGID,
 	HB_CALL_SYSCALL = 60, /* a system call that a rule names, whatever it does */
 };
 
@@ -102,6 +106,9 @@ enum hb_string {
 	 * directory that it starts from (none: the path could not be read) and the path as given, each ended by a NUL.
 	 */
 	HB_STR_ARGS,
+	HB_STR_ADDRESS, /* of a socket call: a struct sockaddr */
+	HB_STR_TEXT, /* bytes that the call carried: the beginning of a DNS message; a mount's source and type, each ended by a NUL */
+	HB_STR_ANCESTRY, /* from the nearest up: of each its process id as a __u32, its comm (empty: the path's last part) and its path, each ended by a NUL */
 	HB_STRINGS,
 };
 
@@ -124,13 +131,22 @@ struct hb_event {
 	__u32 owner; /* uid of the object's owner; ~0 if there is none */
 	__u32 slot; /* of hb_repeats, counted from 1, in which repeats of it are counted; 0: nowhere */
 	/*
-	 * open, inherit, hold: f_flags, and of the latter two the descriptor; socket: family, type, protocol; capable: number;
+	 * open, inherit, hold: f_flags, and of the latter two the descriptor; socket: family, type, protocol, HB_ADDRESS_* or the
+	 * bytes of the address; capable: number;
 	 * mmap: prot; kill: signal and host-side process id; ptrace: mode and process id; syscall: number (of x86-64), result
 	 * (0, a negative errno, or HB_ATTEMPTED), and two of its arguments
 	 */
 	__u32 detail[4];
+	__u16 flags; /* HB_E_* */
 	__u16 length[HB_STRINGS];
 };
+
+#define HB_E_CUT 0x1u /* there are ancestors of which nothing is known any more, or more than a record carries */
+
+/* In detail[3] of a socket call whose address was not given by the caller: it is the socket's own, or its peer's. */
+#define HB_ADDRESS_OWN 256u
+#define HB_ADDRESS_PEER 257u
+#define HB_ADDRESS 128u /* bytes of an address that a record carries: sizeof(struct sockaddr_storage) */
 
 /*
  * Repeats of a violation. The first in a window becomes a record; those that follow are counted in its slot, until user
@@ -168,6 +184,7 @@ struct hb_label {
 	__u32 next_generation; /* of the table by which `next_program` is numbered; 0: no exec is under way */
 	__u32 next_program; /* class of the program that the exec will run */
 	__u32 flags;
+	__u32 exec; /* of its program, in `lineage` */
 };
 
 /* What the programs and maps are that this engine was loaded with; user space asks before it adopts them. */
@@ -230,6 +247,7 @@ struct hb_workload {
 #define HB_T_UNKNOWN_MAP 0x2000u
 #define HB_T_UNKNOWN_READ 0x4000u
 #define HB_T_UNKNOWN_WRITE 0x8000u
+#define HB_T_SEE_DNS 0x20000u
 #define HB_T_OWN 0x10000u /* against a posture, a task may read its own /proc entry and terminal */
 
 /* The head of a compiled rule set, in the arena. */
@@ -311,6 +329,7 @@ enum hb_counter {
 	HB_NO_SCRATCH, /* every walk buffer was in use: the access was refused */
 	HB_NO_LABEL, /* no room to label a task: its creation, or its exec, was refused */
 	HB_RACED, /* the tree kept moving under the walk: refused as unknown */
+	HB_NO_LINEAGE, /* no room to note what an exec came of */
 	HB_COUNTERS,
 };
 

@@ -8,9 +8,10 @@
  *   path        names and attributes, by path
  *   attribute   times, extended attributes, ACLs
  *   mount       file systems that would show files under new names
- *   socket      network
+ *   socket      network, and the queries of name servers
  *   capability  capabilities
  *   guard       what would end the enforcement
+ *   activity    what is only reported
  */
 #include "hooks/task.h"
 #include "hooks/exec.h"
@@ -21,6 +22,7 @@
 #include "hooks/socket.h"
 #include "hooks/capability.h"
 #include "hooks/guard.h"
+#include "hooks/activity.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

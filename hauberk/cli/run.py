@@ -20,12 +20,12 @@ from hauberk.cli.options import alerts_option, status_option
 from hauberk.enforcers.bpf_lsm.engine import MAX_TASKS
 from hauberk.events.pipeline import Losses
 from hauberk.kernel.signals import SignalReader
-from hauberk.rules.model import DECIDED, Posture, Postures, Section
+from hauberk.rules.model import Posture, Postures, Seen
 from hauberk.sinks.jsonlines import JsonLines
 from hauberk.workloads.command import CommandError
 
 _POSTURE_KEYS: Final = ("file", "network", "capabilities")
-_SECTIONS: Final = {section.name.lower(): section for section in DECIDED}
+_SECTIONS: Final = {each.name.lower(): each for each in Seen}
 
 
 def _labels(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
@@ -50,7 +50,7 @@ def _postures(ctx: click.Context, param: click.Parameter, value: str) -> Posture
     return Postures(**chosen)
 
 
-def _visibility(ctx: click.Context, param: click.Parameter, value: str) -> tuple[Section, ...]:
+def _visibility(ctx: click.Context, param: click.Parameter, value: str) -> tuple[Seen, ...]:
     names = [name for name in value.split(",") if name]
     for name in names:
         if name not in _SECTIONS:
@@ -88,7 +88,7 @@ def _visibility(ctx: click.Context, param: click.Parameter, value: str) -> tuple
     default="",
     metavar="SECTION,...",
     callback=_visibility,
-    help="Report permitted accesses too: process, file, network, capabilities.",
+    help="Report what is permitted too: process, file, network, capabilities, dns.",
 )
 @alerts_option
 @status_option
@@ -115,7 +115,7 @@ def run(
     namespace: str,
     labels: dict[str, str],
     postures: Postures,
-    visible: tuple[Section, ...],
+    visible: tuple[Seen, ...],
     alerts: str | None,
     status_file: Path | None,
     root: str | None,

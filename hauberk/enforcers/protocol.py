@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from hauberk.errors import HauberkError
-from hauberk.rules.model import PolicyId, Section
+from hauberk.rules.model import PolicyId, Seen
 
 if TYPE_CHECKING:
     from hauberk.rules.meaning import Meaning
@@ -51,9 +51,7 @@ class Enforcer(Protocol):
     name: str
     """As KubeArmor's alerts call it (`BPFLSM`)."""
 
-    def apply(
-        self, workload: int, meaning: "Meaning", pid: int, visible: Sequence[Section] = ()
-    ) -> list[str]:
+    def apply(self, workload: int, meaning: "Meaning", pid: int, visible: Sequence[Seen] = ()) -> list[str]:
         """Put a rule set in force for a workload, in one step: before it the old set holds, after it the new
         one.
 

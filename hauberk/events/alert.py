@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from hauberk.events.ancestry import Ancestor
 from hauberk.events.identity import PodOwner
 
 LOG_TYPES: Final = ("ContainerLog", "HostLog")
@@ -44,6 +45,10 @@ class Extras(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     """There were more than the record holds."""
     Parent: str = ""
     """For an exec: program of the parent of the task that called exec."""
+    Ancestry: tuple[Ancestor, ...] = ()
+    """What the task came of: the program that made its program, the one that made that, and so on."""
+    AncestryTruncated: bool = False
+    """There are more ancestors than are known, or than the record holds."""
     ObjectOwner: int | None = None
     """User id of the object's owner."""
     HostTID: int = 0

@@ -55,9 +55,13 @@ LSM_NAMES: Final = {
     Call.UNIX: "UNIX_CONNECT",
     Call.KERNEL: "LOCKED_DOWN",
     Call.WATCH: "PATH_NOTIFY",
+    Call.SETUID: "TASK_FIX_SETUID",
+    Call.SETGID: "TASK_FIX_SETGID",
     Call.SYSCALL: "SYSCALL",
 }
 """What `Data` calls the hook that decided."""
+
+_RENAME_FLAGS: Final = ((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))
 
 _ACCESS_MODES: Final = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")
 # os.O_LARGEFILE is 0; the kernel sets it on every open of a 64-bit program, where it says nothing.
@@ -150,6 +154,19 @@ def harm(call: int, detail: tuple[int, int, int, int]) -> str:
     return ""
 
 
+def exit_status(status: int) -> str:
+    """How a process ended, as wait(2) tells it."""
+    if status & 0x7F:
+        core = " core=true" if status & 0x80 else ""
+        return f"signal={status & 0x7F}{core}"
+    return f"status={status >> 8 & 0xFF}"
+
+
+def signed(number: int) -> int:
+    """A user or group id as upstream's clients have it: -1 for "leave it"."""
+    return number - (1 << 32) if number >> 31 else number
+
+
 def protection(bits: int) -> str:
     """The protection of a mapping in mmap(2)'s words."""
     words = [word for bit, word in _PROTECTIONS if bits & bit]
@@ -197,6 +214,8 @@ def socket_numbers(words: str) -> tuple[int, int, int]:
 
 def data(call: int, detail: tuple[int, int, int, int]) -> str:
     """KubeArmor's `Data`: the hook, then what `detail` says about the call."""
+    if call == Call.EXIT:
+        return f"kfunc=DO_EXIT {exit_status(detail[0])}"
     name = f"lsm={LSM_NAMES[Call(call)]}"
     if call in (Call.OPEN, Call.RECEIVE):
         return f"{name} flags={open_flags(detail[0])}"
@@ -206,6 +225,13 @@ def data(call: int, detail: tuple[int, int, int, int]) -> str:
         return f"{name} signal={detail[0]} pid={detail[1]}"
     if call == Call.PTRACE:
         return f"{name} mode={detail[0]} pid={detail[1]}"
+    if call in (Call.MKDIR, Call.MKNOD, Call.CHMOD):
+        return f"{name} mode=0{detail[0]:o}"
+    if call == Call.CHOWN:
+        return f"{name} userid={signed(detail[0])} group={signed(detail[1])}"
+    if call == Call.RENAME:
+        flags = "|".join(flag for bit, flag in _RENAME_FLAGS if detail[0] & bit)
+        return f"{name} flags={flags}" if flags else name
     if call in (Call.MMAP, Call.MPROTECT):
         return f"{name} prot={protection(detail[0])}"
     if call == Call.CAPABLE:

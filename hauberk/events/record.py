@@ -18,6 +18,14 @@ NO_OWNER: Final = 0xFFFFFFFF
 """In `Record.owner`: the access has no object with an owner."""
 
 
+OWN_ADDRESS: Final = 256
+"""In `detail[3]` of a socket call: `Record.address` is the socket's own, not one that the caller gave."""
+PEER_ADDRESS: Final = 257
+"""The same: it is the other end's."""
+CUT: Final = 1
+"""In `Record.flags`: there are ancestors that `Record.ancestry` does not have."""
+
+
 class RecordError(HauberkError):
     """Bytes from a ring that are not a record."""
 
@@ -72,6 +80,12 @@ class Call(IntEnum):
     """The kernel's own integrity: modules, kexec, its memory."""
     WATCH = 39
     """Has the kernel ask it before others may use a file."""
+    DNS = 40
+    """Not an access: a query that a datagram asks."""
+    EXIT = 41
+    """Not an access: the process has ended."""
+    SETUID = 42
+    SETGID = 43
     SYSCALL = 60
     """A system call that a rule names, whatever it does."""
 
@@ -84,7 +98,19 @@ class LayoutField(NamedTuple):
     size: int
 
 
-STRINGS: Final = ("object", "other", "exe", "parent", "cwd", "tty", "comm", "args")
+STRINGS: Final = (
+    "object",
+    "other",
+    "exe",
+    "parent",
+    "cwd",
+    "tty",
+    "comm",
+    "args",
+    "address",
+    "text",
+    "ancestry",
+)
 """The strings behind the head, in order of `enum hb_string`."""
 
 _MEMBERS: Final = (
@@ -104,6 +130,7 @@ _MEMBERS: Final = (
     ("owner", "I", 1),
     ("slot", "I", 1),
     ("detail", "I", 4),
+    ("flags", "H", 1),
     ("length", "H", len(STRINGS)),
 )
 
@@ -133,9 +160,11 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """One decided access, as the kernel saw it. Strings are the raw bytes; `escape` makes them presentable.
 
     `time_ns` is CLOCK_BOOTTIME. Ids without `ns_` are those of the host. `detail` depends on `call`: open
-    flags; family, type and protocol of a socket; a capability's number; the protection asked of a mapping;
-    of a system call its number, its result and two of its arguments. `args` are those of an exec, or the
-    paths that a system call was given (`syscalls`).
+    flags; family, type and protocol of a socket, and how its `address` is known (`OWN_ADDRESS`,
+    `PEER_ADDRESS`); a capability's number; the protection asked of a mapping; of a system call its number,
+    its result and two of its arguments. `args` are those of an exec, or the paths that a system call was
+    given (`syscalls`). `address` is a `struct sockaddr`, `text` the beginning of a DNS message, `ancestry`
+    what `ancestry.ancestors` reads.
     `slot`, if not 0, is where repeats of it are counted (`repeats`).
     """
 
@@ -155,6 +184,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     owner: int
     slot: int
     detail: tuple[int, int, int, int]
+    flags: int = 0
     object: bytes = b""
     other: bytes = b""
     exe: bytes = b""
@@ -163,6 +193,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     tty: bytes = b""
     comm: bytes = b""
     args: bytes = b""
+    address: bytes = b""
+    text: bytes = b""
+    ancestry: bytes = b""
 
 
 def decode(payload: bytes | memoryview) -> Record:
@@ -176,8 +209,8 @@ def decode(payload: bytes | memoryview) -> Record:
     (
         time_ns, workload, generation, rule, verdict, section, call,
         tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot,
-        detail0, detail1, detail2, detail3,
-        object_, other, exe, parent, cwd, tty, comm, args,
+        detail0, detail1, detail2, detail3, flags,
+        object_, other, exe, parent, cwd, tty, comm, args, address, wire, ancestry,
     ) = _HEAD.unpack_from(payload)  # fmt: skip
     if verdict > LAST_VERDICT or section > LAST_SECTION or call not in _CALLS:
         raise RecordError(f"a record with verdict {verdict}, section {section}, call {call}")
@@ -189,15 +222,19 @@ def decode(payload: bytes | memoryview) -> Record:
     tty += cwd
     comm += tty
     args += comm
-    text = bytes(payload[HB_EVENT_SIZE : HB_EVENT_SIZE + args])
-    if len(text) < args:
-        raise RecordError(f"a record whose strings take {args} bytes, of which {len(text)} are there")
+    address += args
+    wire += address
+    ancestry += wire
+    text = bytes(payload[HB_EVENT_SIZE : HB_EVENT_SIZE + ancestry])
+    if len(text) < ancestry:
+        raise RecordError(f"a record whose strings take {ancestry} bytes, of which {len(text)} are there")
     return Record(
         time_ns, workload, generation, rule, verdict, section, call,
         tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot,
-        (detail0, detail1, detail2, detail3),
+        (detail0, detail1, detail2, detail3), flags,
         text[:object_], text[object_:other], text[other:exe], text[exe:parent],
         text[parent:cwd], text[cwd:tty], text[tty:comm], text[comm:args],
+        text[args:address], text[address:wire], text[wire:ancestry],
     )  # fmt: skip
 
 

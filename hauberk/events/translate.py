@@ -28,12 +28,13 @@ from typing import Final
 
 from msgspec.structs import replace as with_fields
 
-from hauberk.events import names, syscalls
+from hauberk.events import activity, names, network, syscalls
 from hauberk.events.alert import LOG_TYPES, Alert, ExecContext, Extras, Log
+from hauberk.events.ancestry import ancestors
 from hauberk.events.clock import Clock
 from hauberk.events.identity import RuleIdentity, WorkloadIdentity
 from hauberk.events.mask import Mask
-from hauberk.events.record import NO_OWNER, Call, Record
+from hauberk.events.record import CUT, NO_OWNER, Call, Record
 from hauberk.events.repeats import Repeat
 from hauberk.events.text import encodable, escape
 from hauberk.events.users import UserNames
@@ -172,10 +173,21 @@ class Translator:
         event.Cwd = _escape_again(record.cwd)
         event.ExecEvent = _exec_context(record.comm)
         is_syscall = record.call == Call.SYSCALL
+        seen_only = isinstance(event, Log) and record.call in activity.OPERATIONS
         if is_syscall:
             event.Data, event.EventData = syscalls.call_data(record.detail)
+        elif seen_only:
+            event.Data, event.EventData = activity.call_data(record.call, record.detail, record.text)
+        elif record.call == Call.DNS:
+            event.Data, event.Resource, event.EventData = network.query_data(record.text, record.address)
+        elif record.address:
+            event.Data, event.EventData = network.call_data(record.call, record.detail, record.address)
         else:
             event.Data, event.EventData = names.call_data(record.call, record.detail)
+        if record.ancestry:
+            extras.Ancestry = ancestors(record.ancestry)
+        if record.flags & CUT:
+            extras.AncestryTruncated = True
         if record.tid != record.tgid:
             extras.HostTID = record.tid
         if record.other:
@@ -195,7 +207,13 @@ class Translator:
             event.ParentProcessName = _escape_again(record.parent)
             if is_syscall:
                 _tell_call(event, record)
-            elif record.call >= Call.KILL:
+            elif seen_only:
+                event.Resource = escape(record.object)
+            elif record.call == Call.EXIT:
+                event.Resource = exe
+            elif record.call == Call.DNS:
+                pass  # its resource came with its data
+            elif Call.KILL <= record.call <= Call.WATCH:
                 event.Resource = names.harm(record.call, record.detail)
             elif record.section <= Section.FILE:
                 event.Resource = escape(record.object)
@@ -235,6 +253,8 @@ class Translator:
             event.Type = LOG_TYPES[identity.is_host]
         event.Hauberk.Call = _CALL_NAMES[Call(record.call)]
         event.Operation = names.OPERATIONS[record.section]
+        if isinstance(event, Log):
+            event.Operation = activity.OPERATIONS.get(Call(record.call), event.Operation)
         event.Result = "Permission denied" if record.verdict == Verdict.REFUSE else "Passed"
         event.ClusterName = encodable(identity.cluster_name)
         event.HostName = encodable(identity.host_name)

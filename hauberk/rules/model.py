@@ -66,6 +66,17 @@ DECIDED: Final = (Section.PROCESS, Section.FILE, Section.NETWORK, Section.CAPABI
 """The sections that decide about accesses, and whose accesses can be made visible."""
 
 
+class Seen(IntEnum):
+    """What can be reported though it is permitted: the accesses of a section, by its number, and more."""
+
+    PROCESS = 0
+    FILE = 1
+    NETWORK = 2
+    CAPABILITIES = 3
+    DNS = 16
+    """Queries to name servers, with the names that they ask for."""
+
+
 class Action(StrEnum):
     """What a rule asks for, as it is written in a policy."""
 

@@ -61,6 +61,12 @@ def expected() -> dict[str, str]:
         "Confined tasks at one time, in one run": str(engine.MAX_TASKS),
         "Names of one object that are weighed": str(constant("lib/scratch.h", "HB_ROOTS")),
         "Parts of a path that are kept": str(constant("lib/scratch.h", "HB_DEPTH")),
+        "Ancestors in an alert": str(constant("lib/lineage.h", "HB_ANCESTORS")),
+        "Programs whose ancestry is known, those that run and those of which they came, in one engine": str(
+            constant("lib/lineage.h", "HB_LINEAGE")
+        ),
+        "Path of an ancestor": f"{constant('lib/lineage.h', 'HB_ANCESTOR_PATH') - 1} bytes",
+        "Bytes of a DNS message that are read": str(constant("lib/text.h", "HB_TEXT")),
         "Steps from an object to its root": str(constant("lib/slow_walk.h", "MAX_CLIMB")),
         "Attempts to read a path while directories above it are being moved": str(
             constant("lib/slow_walk.h", "ATTEMPTS")

@@ -5,6 +5,8 @@
 commit it.
 """
 
+import struct
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import msgspec
@@ -12,7 +14,7 @@ import msgspec
 from hauberk.automaton.patterns import Directory, Exact
 from hauberk.events.clock import Clock
 from hauberk.events.identity import PodOwner, WorkloadIdentity
-from hauberk.events.record import Call, Record, decode
+from hauberk.events.record import CUT, PEER_ADDRESS, Call, Record, decode
 from hauberk.events.repeats import Repeat
 from hauberk.events.translate import Translator
 from hauberk.events.users import UserNames
@@ -107,6 +109,19 @@ HOST_RULES = (
     ),
 )
 
+IPV4 = struct.pack("=H", 2) + bytes((1, 187, 192, 0, 2, 7)) + bytes(8)
+IPV6 = struct.pack("=H", 10) + bytes((1, 187, 0, 0, 0, 0)) + IPv6Address("2001:db8::7").packed + bytes(4)
+DNS_SERVER = struct.pack("=H", 2) + bytes((0, 53, 10, 96, 0, 10)) + bytes(8)
+QUERY = bytes.fromhex("0007 0100 0001 0000 0000 0000") + b"\x03www\x07example\x03org\0\0\x1c\0\1"
+ANCESTRY = struct.pack("=I", 4100) + b"sh\0/bin/sh\0" + struct.pack("=I", 4000) + b"nginx\0nginx: a b\0"
+
+
+def seen(section: Section, call: Call, **more: object) -> Record:
+    """An access that no rule speaks of."""
+    values = {"rule": NONE, "verdict": Verdict.PERMIT, "section": section, "call": call, "object": b""}
+    return access(**(values | more))
+
+
 CREAT_TRUNC_CLOEXEC = 0o1 | 0o100 | 0o1000 | 0o2000000 | 0o100000
 
 CASES: dict[str, Record] = {
@@ -185,6 +200,36 @@ CASES: dict[str, Record] = {
     "network_unknown_numbers": access(
         rule=3, section=Section.NETWORK, call=Call.BIND, object=b"", detail=(99, 9, 200, 0)
     ),
+    "network_connect_refused_with_its_address": access(
+        rule=3,
+        section=Section.NETWORK,
+        call=Call.CONNECT,
+        object=b"",
+        detail=(2, 1, 6, 16),
+        address=IPV4,
+        ancestry=ANCESTRY,
+    ),
+    "network_bind_seen_of_a_unix_socket": seen(
+        Section.NETWORK, Call.BIND, detail=(1, 1, 0, 12), address=b"\x01\0/run/a b=c\0"
+    ),
+    "network_accept_seen": seen(
+        Section.NETWORK, Call.ACCEPT, detail=(10, 1, 6, PEER_ADDRESS), address=IPV6, flags=CUT
+    ),
+    "dns_query_seen": seen(Section.NETWORK, Call.DNS, detail=(2, 2, 17, 16), address=DNS_SERVER, text=QUERY),
+    "dns_query_that_could_not_be_read": seen(
+        Section.NETWORK, Call.DNS, detail=(2, 2, 17, 16), address=DNS_SERVER, text=b""
+    ),
+    "process_exit_seen": seen(Section.PROCESS, Call.EXIT, detail=(3 << 8, 0, 0, 0)),
+    "process_killed_seen": seen(Section.PROCESS, Call.EXIT, detail=(0x8B, 0, 0, 0)),
+    "file_rename_seen": seen(
+        Section.FILE, Call.RENAME, object=b"/tmp/a", other=b"/tmp/b", detail=(1, 0, 0, 0), owner=33
+    ),
+    "setuid_seen": seen(Section.CAPABILITIES, Call.SETUID, detail=(0, 0, 33, 33)),
+    "mount_seen": seen(
+        Section.CAPABILITIES, Call.MOUNT, object=b"/mnt", detail=(6, 0, 0, 0), text=b"my disk\0ext4\0"
+    ),
+    "ptrace_seen": seen(Section.CAPABILITIES, Call.PTRACE, object=b"/usr/bin/sleep", detail=(18, 4242, 0, 0)),
+    "bpf_seen": seen(Section.CAPABILITIES, Call.BPF, detail=(5, 0, 0, 0)),
     "capability_refused": access(
         rule=4, section=Section.CAPABILITIES, call=Call.CAPABLE, object=b"", detail=(13, 0, 0, 0)
     ),

@@ -10,7 +10,7 @@ import struct
 from hauberk.events.record import NO_OWNER, STRINGS, Call, Record
 from hauberk.events.repeats import SLOTS, WINDOW_BYTES, Repeat
 
-HEAD = struct.Struct("=QIIIBBHIIIIIIIIIIII8H")
+HEAD = struct.Struct("=QIIIBBHIIIIIIIIIIIIH11H")
 
 SLOT = struct.Struct("=QQQQQIIIBBH")
 
@@ -35,6 +35,7 @@ def pack(record: Record) -> bytes:
         record.owner,
         record.slot,
         *record.detail,
+        record.flags,
         *map(len, strings),
     )
     return head + b"".join(strings)

@@ -3,6 +3,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -202,3 +203,13 @@ def test_what_is_kept_of_firsts_is_bounded_in_number_and_bytes():
         firsts.add(access(slot=slot, object=b"", exe=b"", parent=b"", cwd=b""))
     assert firsts.of(0) == SLOTS
     assert firsts.of(1) == SLOTS
+
+
+@pytest.mark.parametrize("call", [Call.KILL, Call.IOCTL, Call.UNIX, Call.INHERIT, Call.CONNECT])
+def test_repeats_of_every_call_that_can_be_refused_are_sound(call):
+    assert repeat(call=call).sound
+
+
+@pytest.mark.parametrize("call", [Call.ENDED, Call.HOLD, Call.DNS, Call.EXIT, max(Call) + 1])
+def test_repeats_of_what_is_never_a_violation_are_not(call):
+    assert not repeat(call=call).sound

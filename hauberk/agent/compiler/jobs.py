@@ -12,7 +12,7 @@ from hauberk.enforcers.bpf_lsm.table import Table
 from hauberk.enforcers.protocol import PolicyStatus
 from hauberk.errors import HauberkError
 from hauberk.rules.guard import Guarded
-from hauberk.rules.model import Alias, Postures, Rule, Section
+from hauberk.rules.model import Alias, Postures, Rule, Seen
 from hauberk.workloads.homes import Home
 from hauberk.workloads.mounts import Mount
 from hauberk.workloads.roots import Place
@@ -72,7 +72,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     node: str | None = None
     node_labels: dict[str, str] = {}
     postures: Postures = Postures()
-    visible: tuple[Section, ...] = ()
+    visible: tuple[Seen, ...] = ()
     pid: int = 1
     """A process that sees the workload's root: its init, or 1."""
     guarded: bool = True

@@ -17,12 +17,12 @@ from hauberk.events import mask
 from hauberk.policy.document import Entry, Mapping, Node, Scalar, Sequence
 from hauberk.policy.scalars import Value, resolve
 from hauberk.policy.words import did_you_mean, shorten
-from hauberk.rules.model import DECIDED
+from hauberk.rules.model import Seen
 
 Complain: TypeAlias = Callable[[Node, str, str], None]
 """Takes the node that is at fault, what is wrong with it, and a hint."""
 
-SECTIONS: Final = {section.name.lower(): section for section in DECIDED}
+SECTIONS: Final = {each.name.lower(): each for each in Seen}
 LONGEST_TEXT: Final = 253
 """Characters of a name: what DNS and Kubernetes allow."""
 
@@ -211,14 +211,41 @@ class Patterns(Kind):
 
 
 class Sections(Names):
-    """Sections of a policy, as a list or in one text."""
+    """What is reported when it is permitted, as a list or in one text. `default` alone is what holds if
+    nobody sets it: nothing."""
 
     def read(self, node: Node, complain: Complain) -> Any:
+        if isinstance(node, Scalar) and node.text == "default":
+            return ()
         names: tuple[str, ...] = Names.read(self, node, complain)
         return tuple(SECTIONS[name] for name in names if name in SECTIONS)
 
     def text(self, value: Any) -> str:
         return Names.text(self, tuple(section.name.lower() for section in value))
+
+
+class NamedSections(Kind):
+    """The same by name; in the environment and in flags with `+` between those of one name."""
+
+    form = "NAMESPACE=SECTION+SECTION,..."
+
+    def node(self, text: str) -> Node:
+        return _mapping(text.replace("+", "\0"))
+
+    def read(self, node: Node, complain: Complain) -> dict[str, Any]:
+        known = Sections(tuple(SECTIONS))
+        found = {}
+        for name, value in entries(node, complain, self.form):
+            if isinstance(value, Scalar) and "\0" in value.text:
+                value = _sequence(_scalar(part, part) for part in value.text.split("\0"))
+            found[name] = known.read(value, complain)
+        return found
+
+    def text(self, value: dict[str, Any]) -> str:
+        each = (
+            f"{name}={'+'.join(seen.name.lower() for seen in found) or NONE}" for name, found in value.items()
+        )
+        return ",".join(each) or NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from hauberk.agent.control.messages import SOCKET
-from hauberk.rules.model import Postures, Section
+from hauberk.rules.model import Postures, Seen
 
 HOST_NAME_LABEL: Final = "kubearmor.io/hostname"
 """The label that every node has, its name."""
@@ -34,7 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `alerts` is a path, `-` for standard output, or empty: nowhere. A file is rotated before it has more than
     `alerts_mib` MiB, 0: never; `alerts_files` old ones are kept. `socket_group` is empty if only root may
     ask the agent. `postures` are those of containers. `namespace_postures` has, by namespace, the postures of
-    the sections (`file`, `network`, `capabilities`) that differ there. `on_agent_loss` says what becomes of
+    the sections (`file`, `network`, `capabilities`) that differ there; `namespace_visibility` in place of
+    `visibility` what is reported there. `on_agent_loss` says what becomes of
     containers that start while there is no agent. `table_mib` is the room for the tables of all workloads,
     in MiB, `max_tasks` how many tasks can be confined at once. Containers in `untracked_namespaces` are
     under no policy. `base_set`: whether posture block leaves readable what every program needs. With
@@ -58,9 +59,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     container_policy: bool = True
     postures: Postures = Postures()
     host_postures: Postures = Postures()
-    visibility: tuple[Section, ...] = ()
-    host_visibility: tuple[Section, ...] = ()
+    visibility: tuple[Seen, ...] = ()
+    host_visibility: tuple[Seen, ...] = ()
     namespace_postures: dict[str, dict[str, str]] = {}
+    namespace_visibility: dict[str, tuple[Seen, ...]] = {}
     on_agent_loss: OnAgentLoss = "run-last-known"
     node_name: str = msgspec.field(default_factory=host_name)
     node_labels: dict[str, str] = msgspec.field(default_factory=lambda: {HOST_NAME_LABEL: host_name()})

@@ -19,6 +19,7 @@ from hauberk.agent.config.kinds import (
     Choice,
     Kind,
     Labels,
+    NamedSections,
     Names,
     Number,
     Overrides,
@@ -151,6 +152,12 @@ SETTINGS: Final = (
         Sections(tuple(SECTIONS), "SECTION,..."),
         "Sections whose permitted accesses are reported too, of containers",
         kubearmor=True,
+    ),
+    Setting(
+        "namespaceVisibility",
+        "namespace_visibility",
+        NamedSections(),
+        "The same for some namespaces, in place of `visibility`",
     ),
     Setting(
         "hostVisibility",

@@ -57,6 +57,7 @@ int BPF_PROG(bprm_committing_creds, struct linux_binprm *bprm)
 		number_label(label, label->next_workload, label->next_generation);
 	}
 	label->next_generation = 0;
+	note_exec(label, bprm->filename);
 	__sync_fetch_and_and(&label->flags, ~HB_L_UNCHECKED);
 	return 0;
 }

@@ -5,12 +5,34 @@
  * are protected by rules of every table (hauberk/rules/guard.py). Tasks of the host (HB_L_HOST) are not bound.
  */
 #include "../lib/harm.h"
+#include "../lib/see.h"
+
+static __noinline int see_other(struct task_struct *task, u32 call, u32 how)
+{
+	struct hb_access x = { .call = call, .detail = { how } };
+
+	aim_at(&x, task);
+	return see(&x, HB_CAPABILITIES);
+}
+
+/* Signals within a workload are its own affair. */
+static __always_inline int see_signal(struct task_struct *task, u32 sig)
+{
+	struct hb_label *label = current_label(), *other;
+
+	if (!label || !(workload_of(label)->table & HB_T_SEE))
+		return 0;
+	other = label_of((u64)task);
+	return other && other->workload == label->workload ? 0 : see_other(task, HB_CALL_KILL, sig);
+}
 
 SEC("lsm/task_kill")
 int BPF_PROG(task_kill, struct task_struct *task, void *info, int sig)
 {
-	if (!sig || !confining_label() || !is_keeper(task))
+	if (!sig)
 		return 0;
+	if (!confining_label() || !is_keeper(task))
+		return see_signal(task, sig);
 	/* what it holds blocked does nothing to it: it reads such signals, and knows their sender */
 	if (BPF_CORE_READ(task, group_leader, blocked.sig[0]) >> ((sig - 1) & 63) & 1)
 		return 0;
@@ -36,14 +58,12 @@ int BPF_PROG(ptrace_access_check, struct task_struct *child, unsigned int mode)
 {
 	struct hb_label *label = confining_label(), *other;
 
-	if (!label)
-		return 0;
-	if (!is_keeper(child)) {
+	if (!label || !is_keeper(child)) {
 		if (!(mode & PTRACE_MODE_ATTACH))
 			return 0;
 		other = label_of((u64)child);
-		if (other && other->workload == label->workload)
-			return 0;
+		if (!label || (other && other->workload == label->workload))
+			return see_other(child, HB_CALL_PTRACE, mode);
 	}
 	/* as ps asks: whoever asks so does without */
 	if (mode & PTRACE_MODE_NOAUDIT)
@@ -157,9 +177,19 @@ struct {
 	__type(value, u64);
 } pins SEC(".maps");
 
+static __noinline int see_unmount(struct vfsmount *mnt, u32 flags)
+{
+	struct hb_access x = { .call = HB_CALL_UMOUNT, .detail = { flags } };
+	struct mount *m = (void *)((u64)mnt - bpf_core_field_offset(struct mount, mnt));
+
+	x.dentry = (u64)BPF_CORE_READ(m, mnt_mountpoint);
+	x.mnt = (u64)BPF_CORE_READ(m, mnt_parent) + bpf_core_field_offset(struct mount, mnt);
+	return see(&x, HB_CAPABILITIES);
+}
+
 /* Pins live as long as their superblock is mounted somewhere, so the last mount of it may not go. */
 SEC("lsm/sb_umount")
-int BPF_PROG(sb_umount, struct vfsmount *mnt)
+int BPF_PROG(sb_umount, struct vfsmount *mnt, int flags)
 {
 	u32 zero = 0;
 	u64 *sb = bpf_map_lookup_elem(&pins, &zero);
@@ -167,14 +197,14 @@ int BPF_PROG(sb_umount, struct vfsmount *mnt)
 	struct hb_unmounting u = { .goes = unknown_zero, .spreads = unknown_zero, .stays = unknown_zero };
 
 	if (!sb || !*sb || !confining_label())
-		return 0;
+		return see_unmount(mnt, flags);
 	held = (void *)*sb;
 	u.top = (u64)mnt - bpf_core_field_offset(struct mount, mnt);
 	u.end = *sb + bpf_core_field_offset(struct super_block, s_mounts);
 	u.link = (u64)BPF_CORE_READ(held, s_mounts.next);
 	bpf_loop(HB_BPFFS_MOUNTS, look_at_mount, &u, 0);
 	if (!u.goes || (u.stays && !u.spreads))
-		return 0;
+		return see_unmount(mnt, flags);
 	return refuse_harm(HB_FILE, HB_CALL_UMOUNT, 0, 0);
 }
 
@@ -191,6 +221,18 @@ int BPF_PROG(locked_down, int what)
 	return refuse_harm(HB_CAPABILITIES, HB_CALL_KERNEL, what, 0);
 }
 
+/* A module or another kernel, from a file or (NULL) from memory. */
+static __noinline int see_image(struct file *file)
+{
+	struct hb_access x = { .call = HB_CALL_KERNEL };
+
+	if (file) {
+		x.dentry = (u64)BPF_CORE_READ(file, f_path.dentry);
+		x.mnt = (u64)BPF_CORE_READ(file, f_path.mnt);
+	}
+	return see(&x, HB_CAPABILITIES);
+}
+
 SEC("lsm/kernel_read_file")
 int BPF_PROG(kernel_read_file, struct file *file, int id)
 {
@@ -198,7 +240,7 @@ int BPF_PROG(kernel_read_file, struct file *file, int id)
 	    id != bpf_core_enum_value(enum kernel_read_file_id, READING_KEXEC_IMAGE) &&
 	    id != bpf_core_enum_value(enum kernel_read_file_id, READING_KEXEC_INITRAMFS))
 		return 0;
-	return refuse_harm(HB_CAPABILITIES, HB_CALL_KERNEL, 0, 0);
+	return refuse_harm(HB_CAPABILITIES, HB_CALL_KERNEL, 0, 0) ? -EACCES : see_image(file);
 }
 
 SEC("lsm/kernel_load_data")
@@ -207,7 +249,7 @@ int BPF_PROG(kernel_load_data, int id)
 	if (id != bpf_core_enum_value(enum kernel_load_data_id, LOADING_MODULE) &&
 	    id != bpf_core_enum_value(enum kernel_load_data_id, LOADING_KEXEC_IMAGE))
 		return 0;
-	return refuse_harm(HB_CAPABILITIES, HB_CALL_KERNEL, 0, 0);
+	return refuse_harm(HB_CAPABILITIES, HB_CALL_KERNEL, 0, 0) ? -EACCES : see_image(NULL);
 }
 
 /* Makes every process that the iterator visits one that looks after engines. */

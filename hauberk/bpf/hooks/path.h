@@ -11,10 +11,12 @@ static __always_inline u32 owner_at(struct dentry *d, struct dentry *parent)
 }
 
 /*
- * A write to the object `d` itself (`parent` NULL), or the making of `d` in the directory `parent`. `often`: worth the fast
+ * A write to the object `d` itself (`parent` NULL), or the making of `d` in the directory `parent`. `detail`: the first two of
+ * the record. `often`: worth the fast
  * walk, and what the verifier takes for it.
  */
-static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, struct dentry *parent, u32 call, bool often)
+static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, struct dentry *parent, u32 call, u64 detail,
+				    bool often)
 {
 	u32 word = NOT_QUICK;
 	struct hb_view v;
@@ -34,6 +36,7 @@ static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, stru
 		.section = HB_FILE,
 		.call = call,
 		.owner = owner_at(d, parent),
+		.detail = { detail, detail >> 32 },
 		.word = word,
 	};
 	return conclude_in_full(&v, &x);
@@ -42,56 +45,57 @@ static __always_inline int write_to(struct vfsmount *mnt, struct dentry *d, stru
 SEC("lsm/path_unlink")
 int BPF_PROG(path_unlink, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(dir->mnt, dentry, NULL, HB_CALL_UNLINK, true);
+	return write_to(dir->mnt, dentry, NULL, HB_CALL_UNLINK, 0, true);
 }
 
 SEC("lsm/path_rmdir")
 int BPF_PROG(path_rmdir, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(BPF_CORE_READ(dir, mnt), dentry, NULL, HB_CALL_RMDIR, false);
+	return write_to(BPF_CORE_READ(dir, mnt), dentry, NULL, HB_CALL_RMDIR, 0, false);
 }
 
 SEC("lsm/path_mkdir")
-int BPF_PROG(path_mkdir, const struct path *dir, struct dentry *dentry)
+int BPF_PROG(path_mkdir, const struct path *dir, struct dentry *dentry, u16 mode)
 {
-	return write_to(BPF_CORE_READ(dir, mnt), dentry, BPF_CORE_READ(dir, dentry), HB_CALL_MKDIR, false);
+	return write_to(BPF_CORE_READ(dir, mnt), dentry, BPF_CORE_READ(dir, dentry), HB_CALL_MKDIR, mode, false);
 }
 
 SEC("lsm/path_mknod")
-int BPF_PROG(path_mknod, const struct path *dir, struct dentry *dentry)
+int BPF_PROG(path_mknod, const struct path *dir, struct dentry *dentry, u16 mode)
 {
-	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKNOD, true);
+	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKNOD, mode, true);
 }
 
 SEC("lsm/path_symlink")
 int BPF_PROG(path_symlink, const struct path *dir, struct dentry *dentry)
 {
-	return write_to(BPF_CORE_READ(dir, mnt), dentry, BPF_CORE_READ(dir, dentry), HB_CALL_SYMLINK, false);
+	return write_to(BPF_CORE_READ(dir, mnt), dentry, BPF_CORE_READ(dir, dentry), HB_CALL_SYMLINK, 0, false);
 }
 
 SEC("lsm/path_chmod")
-int BPF_PROG(path_chmod, const struct path *path)
+int BPF_PROG(path_chmod, const struct path *path, u16 mode)
 {
-	return write_to(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry), NULL, HB_CALL_CHMOD, false);
+	return write_to(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry), NULL, HB_CALL_CHMOD, mode, false);
 }
 
 SEC("lsm/path_chown")
-int BPF_PROG(path_chown, const struct path *path)
+int BPF_PROG(path_chown, const struct path *path, u32 user, u32 group)
 {
-	return write_to(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry), NULL, HB_CALL_CHOWN, false);
+	return write_to(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry), NULL, HB_CALL_CHOWN,
+			(u64)group << 32 | user, false);
 }
 
 SEC("lsm/path_truncate")
 int BPF_PROG(path_truncate, const struct path *path)
 {
-	return write_to(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry), NULL, HB_CALL_TRUNCATE, false);
+	return write_to(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry), NULL, HB_CALL_TRUNCATE, 0, false);
 }
 
 /* Since 6.2 (commit 3350607dc563, "security: Create file_truncate hook from path_truncate hook") ftruncate comes here. */
 SEC("lsm/file_truncate")
 int BPF_PROG(file_truncate, struct file *file)
 {
-	return write_to(BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry), NULL, HB_CALL_TRUNCATE,
+	return write_to(BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry), NULL, HB_CALL_TRUNCATE, 0,
 			false);
 }
 
@@ -127,9 +131,10 @@ static __always_inline bool upsets_block(struct hb_view *v, struct hb_access *x,
 	       leaves_block(v, x, (u64)new, (u64)old, (exchange ? ACCEPT_BLOCKED : 0) | below);
 }
 static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, struct dentry *new,
-				     struct dentry *new_parent, u32 call, bool exchange)
+				     struct dentry *new_parent, u32 call, u32 flags)
 {
 	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = call };
+	bool exchange = flags & RENAME_EXCHANGE;
 	struct hb_view v;
 	u32 word;
 
@@ -139,6 +144,7 @@ static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, s
 	x.mnt = (u64)mnt;
 	x.dentry = (u64)old;
 	x.owner = owner_at(old, old);
+	x.detail[0] = flags;
 	judge_slowly(&x, false);
 	word = x.word;
 	if (VERDICT(word) != HB_REFUSE && (v.active & HB_T_BLOCKS) && upsets_block(&v, &x, old, new, exchange))
@@ -160,7 +166,7 @@ SEC("lsm/path_link")
 int BPF_PROG(path_link, struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
 {
 	return give_name(BPF_CORE_READ(new_dir, mnt), old_dentry, new_dentry, BPF_CORE_READ(new_dir, dentry),
-			 HB_CALL_LINK, false);
+			 HB_CALL_LINK, 0);
 }
 
 SEC("lsm/path_rename")
@@ -168,5 +174,5 @@ int BPF_PROG(path_rename, const struct path *old_dir, struct dentry *old_dentry,
 	     struct dentry *new_dentry, unsigned int flags)
 {
 	return give_name(BPF_CORE_READ(new_dir, mnt), old_dentry, new_dentry, BPF_CORE_READ(new_dir, dentry),
-			 HB_CALL_RENAME, flags & RENAME_EXCHANGE);
+			 HB_CALL_RENAME, flags);
 }

@@ -46,77 +46,175 @@ static __always_inline u32 socket_kind(u32 family, u32 type, u32 protocol)
 	return kind * 8 + (type <= SOCK_SEQPACKET ? type : 0);
 }
 
-static __noinline int use_socket(u32 family, u32 type, u32 protocol, u32 call)
+/* Unix sockets are only reported; what rules say of them, use_path() asks. */
+static __noinline int use_socket(struct hb_access *x)
 {
-	struct hb_access x = { .operations = 1u << HB_EXEC, .section = HB_NETWORK, .call = call };
+	bool ruled = x->detail[0] != AF_UNIX;
 	struct hb_view v;
 	u32 accept;
 
-	if (family == AF_UNIX || family == AF_NETLINK || !current_view(&v, HB_T_NETWORK | HB_T_SEE))
+	if (x->detail[0] == AF_NETLINK || !current_view(&v, ruled ? HB_T_NETWORK | HB_T_SEE : HB_T_SEE))
 		return 0;
-	begin(&v, &x);
-	x.owner = ~0u;
-	x.detail[0] = family;
-	x.detail[1] = type;
-	x.detail[2] = protocol;
-	accept = half_at(v.a, (u64)TABLE_FIELD(&v, network) + socket_kind(family, type, protocol) * 4);
-	x.word = weigh(&v, accept, &x, false);
-	return conclude(&v, &x);
+	begin(&v, x);
+	x->operations = 1u << HB_EXEC;
+	x->section = HB_NETWORK;
+	x->owner = ~0u;
+	x->word = WORD(HB_PERMIT, HB_RULE_NONE);
+	if (ruled) {
+		accept = half_at(v.a, (u64)TABLE_FIELD(&v, network) +
+					      socket_kind(x->detail[0], x->detail[1], x->detail[2]) * 4);
+		x->word = weigh(&v, accept, x, false);
+	}
+	/* from whom it takes a connection, socket_graft() knows */
+	if (x->call == HB_CALL_ACCEPT && (VERDICT(x->word) == HB_PERMIT || VERDICT(x->word) == HB_ALLOWED))
+		return 0;
+	return conclude(&v, x);
 }
 
-static __always_inline int use(struct socket *sock, u32 call)
+/* `address` is the kernel's copy of a struct sockaddr, of so many bytes; or, with HB_ADDRESS_*, a struct sock. */
+static __always_inline int use(struct socket *sock, u32 call, const void *address, u32 bytes)
 {
 	struct sock *sk = sock->sk;
+	struct hb_access x = { .call = call, .other = (u64)address };
 
 	if (!sk)
 		return 0;
-	return use_socket(sk->__sk_common.skc_family, sock->type, sk->sk_protocol, call);
+	x.detail[0] = sk->__sk_common.skc_family;
+	x.detail[1] = sock->type;
+	x.detail[2] = sk->sk_protocol;
+	x.detail[3] = bytes;
+	return use_socket(&x);
+}
+
+static __always_inline u32 address_bytes(int length)
+{
+	return length<0 ? 0 : length>(int) HB_ADDRESS ? HB_ADDRESS : length;
 }
 
 SEC("lsm/socket_create")
 int BPF_PROG(socket_create, int family, int type, int protocol, int kern)
 {
+	struct hb_access x = { .call = HB_CALL_SOCKET, .detail = { family, type, protocol } };
+
 	if (kern)
 		return 0;
-	return use_socket(family, type, protocol, HB_CALL_SOCKET);
+	return use_socket(&x);
 }
 
 SEC("lsm/socket_bind")
-int BPF_PROG(socket_bind, struct socket *sock)
+int BPF_PROG(socket_bind, struct socket *sock, void *address, int length)
 {
-	return use(sock, HB_CALL_BIND);
+	return use(sock, HB_CALL_BIND, address, address_bytes(length));
 }
 
 SEC("lsm/socket_connect")
-int BPF_PROG(socket_connect, struct socket *sock)
+int BPF_PROG(socket_connect, struct socket *sock, void *address, int length)
 {
-	return use(sock, HB_CALL_CONNECT);
+	return use(sock, HB_CALL_CONNECT, address, address_bytes(length));
 }
 
 SEC("lsm/socket_listen")
 int BPF_PROG(socket_listen, struct socket *sock)
 {
-	return use(sock, HB_CALL_LISTEN);
+	return use(sock, HB_CALL_LISTEN, sock->sk, HB_ADDRESS_OWN);
 }
 
 SEC("lsm/socket_accept")
 int BPF_PROG(socket_accept, struct socket *sock)
 {
-	return use(sock, HB_CALL_ACCEPT);
+	return use(sock, HB_CALL_ACCEPT, sock->sk, HB_ADDRESS_OWN);
+}
+
+/* A connection that accept(2) takes becomes a socket: permitted by then, and to be reported if that is wanted. */
+SEC("lsm/sock_graft")
+int BPF_PROG(socket_graft, struct sock *sk, struct socket *parent)
+{
+	struct hb_access x = {
+		.section = HB_NETWORK,
+		.call = HB_CALL_ACCEPT,
+		.other = (u64)sk,
+		.owner = ~0u,
+		.word = WORD(HB_PERMIT, HB_RULE_NONE),
+	};
+	struct hb_view v;
+
+	if (!current_view(&v, HB_T_SEE))
+		return 0;
+	begin(&v, &x);
+	x.detail[0] = BPF_CORE_READ(sk, __sk_common.skc_family);
+	x.detail[1] = BPF_CORE_READ(parent, type);
+	x.detail[2] = BPF_CORE_READ(sk, sk_protocol);
+	x.detail[3] = x.detail[0] == AF_UNIX ? HB_ADDRESS_OWN : HB_ADDRESS_PEER;
+	conclude(&v, &x);
+	return 0;
+}
+
+#define DNS_PORT 53
+
+/* Is it to the port of name servers? `given`: a struct sockaddr in the kernel's memory; NULL: to the socket's peer. */
+static __always_inline bool asks_name(struct sock *sk, const void *given, u32 bytes)
+{
+	u32 family = sk->__sk_common.skc_family;
+	u16 port = 0;
+
+	if (family != AF_INET && family != AF_INET6)
+		return false;
+	/* in sockaddr_in and sockaddr_in6 it is in one place */
+	if (!given) {
+		port = sk->__sk_common.skc_dport;
+		/* else one load would serve both, and the verifier wants to know which memory it is from */
+		asm volatile("" : "+r"(port));
+	} else if (bytes >= 4)
+		bpf_probe_read_kernel(&port, sizeof(port), given + 2);
+	return port == __builtin_bswap16(DNS_PORT);
+}
+
+/* A datagram to a name server, once it has been permitted. */
+static __noinline int see_query(struct hb_access *x)
+{
+	struct hb_view v;
+
+	if (!current_view(&v, HB_T_SEE) || !(TABLE_FIELD(&v, flags) & HB_T_SEE_DNS))
+		return 0;
+	begin(&v, x);
+	x->section = HB_NETWORK;
+	x->call = HB_CALL_DNS;
+	x->owner = ~0u;
+	x->word = WORD(HB_PERMIT, HB_RULE_NONE);
+	return report(x);
 }
 
 /*
  * A datagram that names its receiver; what a connected socket sends was decided when it connected. With MSG_FASTOPEN the
- * sending connects, and passes no other hook (tcp_sendmsg_fastopen in net/ipv4/tcp.c).
+ * sending connects, and passes no other hook (tcp_sendmsg_fastopen in net/ipv4/tcp.c). One `x` for all, for the sake of the
+ * stack.
  */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(socket_sendmsg, struct socket *sock, struct msghdr *msg)
 {
-	if (!msg->msg_name)
+	struct sock *sk = sock->sk;
+	u32 type = (u16)sock->type;
+	struct hb_access x = { .call = HB_CALL_SENDMSG, .other = (u64)msg->msg_name };
+
+	if (!sk || (!x.other && type != SOCK_DGRAM) || (type == SOCK_STREAM && !(msg->msg_flags & MSG_FASTOPEN)))
 		return 0;
-	if (sock->type == SOCK_STREAM)
-		return msg->msg_flags & MSG_FASTOPEN ? use(sock, HB_CALL_CONNECT) : 0;
-	return use(sock, HB_CALL_SENDMSG);
+	if (type == SOCK_STREAM)
+		x.call = HB_CALL_CONNECT;
+	x.detail[0] = sk->__sk_common.skc_family;
+	x.detail[1] = type;
+	x.detail[2] = sk->sk_protocol;
+	x.detail[3] = address_bytes(msg->msg_namelen);
+	if (x.other && use_socket(&x))
+		return -EACCES;
+	if (type != SOCK_DGRAM || !asks_name(sk, (void *)x.other, x.detail[3]))
+		return 0;
+	if (!x.other) {
+		x.other = (u64)sk;
+		x.detail[3] = HB_ADDRESS_PEER;
+	}
+	x.mnt = (u64)msg;
+	see_query(&x);
+	return 0;
 }
 
 /* Network rules do not speak of unix sockets. A file rule on a socket's path does: whoever connects writes to it. */

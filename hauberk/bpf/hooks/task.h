@@ -25,7 +25,11 @@ int BPF_PROG(task_alloc, struct task_struct *child, unsigned long flags)
 		return 0;
 	copy = *label;
 	/* Two sets of programs stand while one replaces the other; the second finds the label that the first has given. */
-	if (give_label((u64)child, &copy) || label_of((u64)child))
+	if (give_label((u64)child, &copy)) {
+		name_exec(copy.exec, 1);
+		return 0;
+	}
+	if (label_of((u64)child))
 		return 0;
 	count(HB_NO_LABEL);
 	return -EAGAIN;
@@ -44,6 +48,7 @@ int BPF_PROG(task_free, struct task_struct *task)
 		return 0;
 	}
 	workload = label->workload;
+	name_exec(label->exec, -1);
 	bpf_map_delete_elem(&labels, &key);
 	leave_workload(workload);
 	return 0;

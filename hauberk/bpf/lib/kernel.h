@@ -63,6 +63,7 @@ typedef _Bool bool;
 #define ATTR_MTIME 0x20u
 #define CAP_OPT_NOAUDIT 0x2u
 #define PF_EXITING 0x4u
+#define SIGNAL_GROUP_EXIT 0x4u
 #define PF_IO_WORKER 0x10u
 #define PF_KTHREAD 0x200000u
 #define TCP_ESTABLISHED 1
@@ -187,6 +188,9 @@ struct file {
 
 struct cred {
 	kuid_t uid;
+	kuid_t gid;
+	kuid_t euid;
+	kuid_t egid;
 	kuid_t fsuid;
 };
 
@@ -217,6 +221,8 @@ struct proc_fs_info {
 
 struct signal_struct {
 	struct tty_struct *tty;
+	int group_exit_code;
+	unsigned int flags;
 };
 
 struct mm_struct {
@@ -274,6 +280,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	unsigned in_execve : 1;
+	int exit_code;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
@@ -294,6 +301,7 @@ struct linux_binprm {
 	struct mm_struct *mm;
 	unsigned long p;
 	struct file *file;
+	const char *filename;
 	int argc;
 };
 
@@ -306,9 +314,19 @@ struct iattr {
 	unsigned int ia_valid;
 };
 
+struct in6_addr {
+	u8 bytes[16];
+};
+
 struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	u32 skc_daddr;
+	u32 skc_rcv_saddr;
+	u16 skc_dport; /* in network order */
+	u16 skc_num; /* in the machine's */
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
 };
 
 struct sock {
@@ -321,12 +339,42 @@ struct socket {
 	struct sock *sk;
 };
 
+struct sockaddr_un {
+	unsigned short sun_family;
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[];
+};
+
 struct unix_sock {
 	struct path path;
+	struct unix_address *addr;
+};
+
+struct iovec {
+	void *iov_base;
+	unsigned long iov_len;
+};
+
+struct iov_iter {
+	u8 iter_type;
+	unsigned long iov_offset;
+	unsigned long count;
+	void *ubuf;
+	const struct iovec *__iov;
+};
+
+/* 6.4 renamed iov (commit de4f5fed3f23, "iov_iter: add iter_iovec() helper"). */
+struct iov_iter___old {
+	const struct iovec *iov;
 };
 
 struct msghdr {
 	void *msg_name;
+	int msg_namelen;
+	struct iov_iter msg_iter;
 	unsigned int msg_flags;
 };
 
@@ -399,6 +447,11 @@ enum kernel_read_file_id {
 	READING_MODULE = 1,
 	READING_KEXEC_IMAGE = 2,
 	READING_KEXEC_INITRAMFS = 3,
+};
+
+enum iter_type {
+	ITER_IOVEC = 1,
+	ITER_UBUF = 2,
 };
 
 enum kernel_load_data_id {

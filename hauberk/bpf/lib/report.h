@@ -6,32 +6,12 @@
 #ifndef HAUBERK_REPORT_H
 #define HAUBERK_REPORT_H
 
+#include "address.h"
 #include "arguments.h"
+#include "lineage.h"
 #include "repeats.h"
 #include "slow_walk.h"
-
-/* An access, as a hook sees it. */
-struct hb_access {
-	u64 dentry; /* 0: not a file */
-	u64 mnt;
-	u64 other; /* the other end of a rename or link; of an exec struct linux_binprm, for the arguments */
-	u64 task; /* whose access it is; 0: the current task's */
-	u32 operations; /* bits 1 << enum hb_operation; more than one for an open that reads and writes */
-	u16 call;
-	u8 section;
-	u32 owner; /* uid of the object's owner, or of the directory in which it will be made */
-	u32 detail[4];
-	u32 word; /* the verdict on it */
-	u32 workload;
-	u32 program; /* classes of the subject: struct hb_label */
-	u32 replaced;
-	u64 active; /* the table that decided, and its generation above */
-};
-
-static __always_inline u64 other_end(const struct hb_access *x)
-{
-	return x->call == HB_CALL_EXEC ? 0 : x->other;
-}
+#include "text.h"
 
 static long write_component(u32 i, u32 *slot)
 {
@@ -136,6 +116,7 @@ __noinline int write_record(struct hb_access *x, u32 slot)
 	e->uid = BPF_CORE_READ(task, cred, uid.val);
 	e->owner = x->owner;
 	e->slot = 0;
+	e->flags = 0;
 	__builtin_memcpy(e->detail, x->detail, sizeof(e->detail));
 	s->walk.out = sizeof(*e);
 	e->length[HB_STR_OBJECT] = write_path(x->dentry, x->mnt, slot);
@@ -157,6 +138,9 @@ __noinline int write_record(struct hb_access *x, u32 slot)
 	e->length[HB_STR_COMM] = n > 1 ? n - 1 : 0;
 	s->walk.out += e->length[HB_STR_COMM];
 	e->length[HB_STR_ARGS] = write_arguments(x->call == HB_CALL_EXEC ? x->other : 0, slot);
+	e->length[HB_STR_ADDRESS] = write_address(x, slot);
+	e->length[HB_STR_TEXT] = write_text(x, slot);
+	e->length[HB_STR_ANCESTRY] = write_ancestry((u64)task, slot);
 	return 0;
 }
 
@@ -174,6 +158,7 @@ static __always_inline void digest_access(struct hb_access *x, struct hb_scratch
 	digest_dentry(x->dentry, slot);
 	digest_dentry(other_end(x), slot);
 	digest_dentry(exe ? (u64)BPF_CORE_READ(exe, f_path.dentry) : 0, slot);
+	digest_address(x, slot);
 }
 
 static __always_inline bool send_violation(struct hb_scratch *s)

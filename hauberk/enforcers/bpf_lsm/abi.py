@@ -76,6 +76,7 @@ LAYOUTS: Final = {
         ("next_generation", 20, 4),
         ("next_program", 24, 4),
         ("flags", 28, 4),
+        ("exec", 32, 4),
     ],
     "hb_place": [("workload", 0, 4), ("flags", 4, 4)],
     "hb_hosting": [("flags", 0, 4), ("mount_namespace", 4, 4)],
@@ -138,6 +139,7 @@ class TableFlag(IntFlag):
     UNKNOWN_READ = 0x4000
     UNKNOWN_WRITE = 0x8000
     OWN = 0x10000
+    SEE_DNS = 0x20000
 
 
 HINTS: Final = 0x3F
@@ -145,7 +147,7 @@ HINTS: Final = 0x3F
 TABLE_ALIGNMENT: Final = 64
 
 
-COUNTERS: Final = ("lost_violations", "lost_events", "no_scratch", "no_label", "raced")
+COUNTERS: Final = ("lost_violations", "lost_events", "no_scratch", "no_label", "raced", "no_lineage")
 """`enum hb_counter`, in order."""
 
 

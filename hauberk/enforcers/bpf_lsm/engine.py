@@ -18,7 +18,7 @@ from hauberk.enforcers.bpf_lsm.lease import Lease, drop_shared
 from hauberk.enforcers.bpf_lsm.loading import adopt, load_beside, load_programs
 from hauberk.enforcers.bpf_lsm.names import note_links
 from hauberk.enforcers.bpf_lsm.placing import FIRST_TABLE
-from hauberk.enforcers.bpf_lsm.programs import OPTIONAL, needed
+from hauberk.enforcers.bpf_lsm.programs import OPTIONAL, TRACED, needed
 from hauberk.enforcers.bpf_lsm.repeats import Repeats
 from hauberk.enforcers.bpf_lsm.sharing import content_key, key_with_homes
 from hauberk.enforcers.bpf_lsm.state import EngineState, StateDirectory
@@ -26,13 +26,13 @@ from hauberk.enforcers.bpf_lsm.table import Table
 from hauberk.enforcers.protocol import Enforcer, EnforcerError
 from hauberk.events.record import Record, decode_each
 from hauberk.kernel.errors import KernelError
-from hauberk.kernel.features import available_hooks
+from hauberk.kernel.features import available_functions, available_hooks
 from hauberk.kernel.libbpf import run_task_iter
 from hauberk.kernel.loader import object_image
 from hauberk.kernel.maps import Map, pin_name
 from hauberk.kernel.pins import Pinned
 from hauberk.kernel.ring import RingReader, records
-from hauberk.rules.model import Section
+from hauberk.rules.model import Seen
 from hauberk.workloads.homes import homes_of
 from hauberk.workloads.mounts import MountsError, mounts_of
 
@@ -133,9 +133,7 @@ class Engine(RulesInForce, Enforcer):
             raise
         return engine
 
-    def apply(
-        self, workload: int, meaning: "Meaning", pid: int, visible: Sequence[Section] = ()
-    ) -> list[str]:
+    def apply(self, workload: int, meaning: "Meaning", pid: int, visible: Sequence[Seen] = ()) -> list[str]:
         """See `Enforcer.apply`."""
         # Whoever only installs what another process compiled does not carry the compiler.
         from hauberk.enforcers.bpf_lsm.tables import compile_table
@@ -164,6 +162,8 @@ class Engine(RulesInForce, Enforcer):
         """See that these programs are there, before a table comes into force that needs them. Raises
         EnforcerError."""
         lacking = set(programs) - self._pinned.programs.keys()
+        functions = available_functions(set(TRACED.values())) if lacking & TRACED.keys() else frozenset()
+        lacking -= {each for each, function in TRACED.items() if function not in functions}
         if lacking - (OPTIONAL - available_hooks(OPTIONAL)):
             self.renew(programs)
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from hauberk.enforcers.bpf_lsm import abi, guard
 from hauberk.enforcers.bpf_lsm.lease import NEXT, PIN_ROOT, Lease, drop_shared
-from hauberk.enforcers.bpf_lsm.programs import OPTIONAL
+from hauberk.enforcers.bpf_lsm.programs import OPTIONAL, TRACED
 from hauberk.enforcers.bpf_lsm.state import EngineState, StateDirectory, StateError
 from hauberk.enforcers.protocol import EnforcerError
 from hauberk.kernel import layout
@@ -43,6 +43,7 @@ _NEEDED: Final = (
     abi.REPEATS,
     "counters",
     "labelling",
+    "lineage",
     "places",
     "units",
     "hosting",
@@ -65,14 +66,18 @@ def load_programs(
     links: list[Link] = []
     object_ = None
     try:
-        functions = available_functions({CAST, *(HOOK + each for each in OPTIONAL)})
+        functions = available_functions({CAST, *(HOOK + each for each in OPTIONAL), *TRACED.values()})
         with guard.shared_maps() as shared:
             object_ = BpfObject.open(
                 image,
                 map_sizes=map_sizes,
                 value_sizes={} if reuse else {"arena": arena_bytes},
                 rodata=constants(arena_bytes, functions),
-                disabled={*disabled, *(each for each in OPTIONAL if HOOK + each not in functions)},
+                disabled={
+                    *disabled,
+                    *(each for each in OPTIONAL if HOOK + each not in functions),
+                    *(each for each, function in TRACED.items() if function not in functions),
+                },
                 reuse={**shared, **(reuse or {})},
             )
             layout.check(object_.btf, abi.LAYOUTS, abi.SIZES)
@@ -113,7 +118,7 @@ def _attach(object_: BpfObject, lease: Lease, links: list[Link]) -> None:
     object_.pin(lease.path)
     (lease.path / "links").mkdir(mode=0o700)
     for program in object_.programs.values():
-        if program.section.startswith("lsm"):
+        if program.section.startswith(("lsm", "fentry")):
             try:
                 link = program.attach()
             except AttachError as error:

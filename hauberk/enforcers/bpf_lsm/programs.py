@@ -7,8 +7,12 @@ from typing import Final
 from hauberk.enforcers.bpf_lsm.abi import TableFlag
 
 _NETWORK: Final = frozenset(
-    {"socket_create", "socket_bind", "socket_connect", "socket_listen", "socket_accept", "socket_sendmsg"}
+    {"socket_create", "socket_bind", "socket_connect", "socket_listen", "socket_accept"}
 )
+_SENDING: Final = frozenset({"socket_sendmsg"})
+_ACCEPTED: Final = frozenset({"socket_graft"})
+_ENDING: Final = frozenset({"process_exit"})
+_ACTIVITY: Final = frozenset({"task_fix_setuid", "task_fix_setgid", "sb_mount", "move_mount", "bpf_call"})
 _CAPABILITIES: Final = frozenset({"capable"})
 _MAPPING: Final = frozenset({"mmap_file", "file_mprotect"})
 _OPENING: Final = frozenset({"file_open", "file_receive"})
@@ -26,6 +30,10 @@ OPTIONAL: Final = frozenset({"file_truncate", "inode_set_acl", "file_ioctl_compa
 """Programs whose hook not every kernel has; what then comes to another hook instead is said at the
 program."""
 
+TRACED: Final = {"process_exit": "taskstats_exit"}
+"""Programs on a function of the kernel that is no hook, and that not every kernel has (this one with
+CONFIG_TASKSTATS): what they report is not reported there."""
+
 
 def needless(flags: TableFlag) -> frozenset[str]:
     """The programs that a table with these flags does not need. Labels, execution and what protects the
@@ -33,8 +41,16 @@ def needless(flags: TableFlag) -> frozenset[str]:
     found: frozenset[str] = frozenset()
     if not flags & (TableFlag.NETWORK | TableFlag.SEE_NETWORK):
         found |= _NETWORK
+        if not flags & TableFlag.SEE_DNS:
+            found |= _SENDING
+    if not flags & TableFlag.SEE_NETWORK:
+        found |= _ACCEPTED
     if not flags & (TableFlag.CAPABILITIES | TableFlag.SEE_CAPABILITIES):
         found |= _CAPABILITIES
+    if not flags & TableFlag.SEE_PROCESS:
+        found |= _ENDING
+    if not flags & TableFlag.SEE_CAPABILITIES:
+        found |= _ACTIVITY
     if not flags & (TableFlag.FILE | TableFlag.SEE_FILE):
         found |= _OPENING | _CHANGING
         if not flags & TableFlag.BLOCKS:
@@ -46,5 +62,6 @@ def needless(flags: TableFlag) -> frozenset[str]:
 
 def needed(flags: TableFlag) -> frozenset[str]:
     """The programs that a table with these flags needs."""
-    everything = _NETWORK | _CAPABILITIES | _MAPPING | _OPENING | _CHANGING | _MOVING
+    everything = _NETWORK | _SENDING | _ACCEPTED | _CAPABILITIES | _ENDING | _ACTIVITY
+    everything |= _MAPPING | _OPENING | _CHANGING | _MOVING
     return everything - needless(flags)

@@ -10,12 +10,12 @@ from hashlib import sha256
 
 import msgspec
 
-from hauberk.rules.model import RuleSet, Section
+from hauberk.rules.model import RuleSet, Seen
 from hauberk.workloads.homes import Home
 from hauberk.workloads.mounts import Mount
 
 
-def content_key(rules: RuleSet, mounts: Sequence[Mount], visible: Iterable[Section] = ()) -> bytes:
+def content_key(rules: RuleSet, mounts: Sequence[Mount], visible: Iterable[Seen] = ()) -> bytes:
     """What stands for a table's content: equal exactly if the table for these would be.
 
     Rules count with their names and lines, since alerts number them; mounts with their order, since of an

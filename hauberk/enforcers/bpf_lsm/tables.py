@@ -19,7 +19,7 @@ from hauberk.enforcers.bpf_lsm.abi import TableFlag
 from hauberk.enforcers.bpf_lsm.sharing import content_key, key_with_homes
 from hauberk.enforcers.bpf_lsm.table import Table, states, walk
 from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import NONE, Operation, Section, Verdict
+from hauberk.rules.model import NONE, Operation, Seen, Verdict
 from hauberk.rules.sockets import socket_kind
 from hauberk.workloads.homes import Home
 from hauberk.workloads.mounts import Mount
@@ -30,10 +30,11 @@ _EXEC: _Operations = (Operation.EXEC, Operation.MAP)
 
 _SILENT = int(Verdict.PERMIT) << 30 | NONE
 _SEE = {
-    Section.PROCESS: TableFlag.SEE_PROCESS,
-    Section.FILE: TableFlag.SEE_FILE,
-    Section.NETWORK: TableFlag.SEE_NETWORK,
-    Section.CAPABILITIES: TableFlag.SEE_CAPABILITIES,
+    Seen.PROCESS: TableFlag.SEE_PROCESS,
+    Seen.FILE: TableFlag.SEE_FILE,
+    Seen.NETWORK: TableFlag.SEE_NETWORK,
+    Seen.CAPABILITIES: TableFlag.SEE_CAPABILITIES,
+    Seen.DNS: TableFlag.SEE_DNS,
 }
 _UNKNOWN = {
     Operation.EXEC: TableFlag.UNKNOWN_EXEC,
@@ -94,7 +95,7 @@ def compile_table(
     base: int,
     mounts: Sequence[Mount],
     homes: Sequence[Home],
-    visible: Iterable[Section] = (),
+    visible: Iterable[Seen] = (),
 ) -> Table:
     """The table for a workload that sees `mounts`, with those homes below which a Block names something.
 
@@ -121,8 +122,8 @@ class TableCompiler:
         self._cells = _Cells()
         self._flags = TableFlag(0)
 
-    def compile(self, mounts: Sequence[Mount], visible: Iterable[Section] = ()) -> Table:
-        """The table for a workload that sees `mounts`. Accesses in `visible` sections are reported when
+    def compile(self, mounts: Sequence[Mount], visible: Iterable[Seen] = ()) -> Table:
+        """The table for a workload that sees `mounts`. What is `visible` is reported when it is
         permitted too.
 
         Raises StateLimitError or ImageTooLargeError if the rules are too many.
@@ -155,8 +156,8 @@ class TableCompiler:
                 for decision in decisions
             ):
                 self._flags |= flag
-        for section in visible:
-            self._flags |= TableFlag.SEE | _SEE[section]
+        for seen in visible:
+            self._flags |= TableFlag.SEE | _SEE[seen]
         for operation, flag in _UNKNOWN.items():
             if meaning.unknown_outcome(operation).verdict is Verdict.REFUSE:
                 self._flags |= flag

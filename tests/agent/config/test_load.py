@@ -15,7 +15,7 @@ from hauberk.agent.config import load as loading
 from hauberk.agent.config.load import Loaded, SettingsError, load
 from hauberk.agent.config.settings import Settings
 from hauberk.agent.config.table import BY_KEY, FOREIGN, SETTINGS
-from hauberk.rules.model import Posture, Postures, Section
+from hauberk.rules.model import Posture, Postures, Section, Seen
 
 
 @pytest.fixture
@@ -114,6 +114,12 @@ VALUES: list[tuple[str, str, str, Any]] = [
         "network,process,network",
         (Section.NETWORK, Section.PROCESS),
     ),
+    (
+        "namespaceVisibility",
+        "{a: [process, dns], b: none}",
+        "a=process+dns,b=none",
+        {"a": (Seen.PROCESS, Seen.DNS), "b": ()},
+    ),
     ("hostVisibility", "'file, capabilities'", "file,capabilities", (Section.FILE, Section.CAPABILITIES)),
     ("untrackedNs", "none", "none", ()),
     ("baseSet", "off", "off", False),
@@ -182,7 +188,7 @@ def test_all_faults_are_told_at_once(file: Path) -> None:
     assert told == [
         "1:1: there is no setting `clutser` (did you mean `cluster`?)",
         "2:21: defaultFilePosture: must be one of allow, audit, block, and is `Block`",
-        "3:20: visibility: must be one of process, file, network, capabilities, and is `fle`",
+        "3:20: visibility: must be one of process, file, network, capabilities, dns, and is `fle`",
         "4:1: `nriIndex` is a setting of KubeArmor that this agent does not have (remove it)",
         "5:11: tableMiB: must be a whole number from 1 to 512, and is `4096`",
         "6:7: host: must be text, and `007` is a number in YAML (quote it: `'007'`)",
