@@ -37,6 +37,7 @@ COMMANDS = {
         "status",
         "test",
         "top",
+        "visibility",
     )
 }
 """Commands, and the module of each."""

@@ -24,12 +24,15 @@ from hauberk.agent.control.messages import (
     Posture,
     Postures,
     RuntimeStatus,
+    Visibilities,
+    Visibility,
     WorkloadStatus,
 )
 from hauberk.cli.explain import explain
 from hauberk.cli.posture import posture
 from hauberk.cli.status import status
 from hauberk.cli.top import top
+from hauberk.cli.visibility import visibility
 from tests.cli.asking import FakeAgent
 
 HAUBERK = str(Path(sys.executable).with_name("hauberk"))
@@ -209,6 +212,33 @@ def test_postures_are_changed_for_a_namespace_or_a_workload(agent: FakeAgent) ->
 )
 def test_postures_that_make_no_sense_are_not_asked_for(agent: FakeAgent, words: tuple[str, ...]) -> None:
     assert agent.run(posture, *words).exit_code == 2
+    assert agent.asked == []
+
+
+def test_visibility_is_shown_by_scope(agent: FakeAgent) -> None:
+    agent.answers = {"Visibility": Visibilities({"global": ("process", "dns"), "namespace shop": ()})}
+    rows = [line.split() for line in agent.run(visibility).output.splitlines()]
+    assert rows == [["SCOPE", "VISIBLE"], ["global", "process,dns"], ["namespace", "shop", "none"]]
+    assert agent.asked == [Visibility()]
+
+
+def test_visibility_is_changed_for_a_namespace_or_a_workload(agent: FakeAgent) -> None:
+    agent.answers = {"Visibility": Visibilities({})}
+    agent.run(visibility, "process,dns", "-n", "shop")
+    agent.run(visibility, "none", "--workload", "web")
+    agent.run(visibility, "default")
+    assert agent.asked == [
+        Visibility("shop", "", ("process", "dns")),
+        Visibility("", "web", ()),
+        Visibility(sections=("default",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "words", [("files",), ("",), ("process,none",), ("-n", "a"), ("-n", "a", "-w", "b", "file")]
+)
+def test_visibility_that_makes_no_sense_is_not_asked_for(agent: FakeAgent, words: tuple[str, ...]) -> None:
+    assert agent.run(visibility, *words).exit_code == 2
     assert agent.asked == []
 
 

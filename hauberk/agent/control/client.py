@@ -26,6 +26,8 @@ from hauberk.agent.control.messages import (
     Postures,
     Reply,
     Request,
+    Visibilities,
+    Visibility,
 )
 from hauberk.errors import HauberkError
 
@@ -43,6 +45,7 @@ _ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     AskStatus: AgentStatus,
     Explain: Explained,
     Posture: Postures,
+    Visibility: Visibilities,
 }
 
 
@@ -66,6 +69,8 @@ def ask(request: AskStatus, socket: str | Path = ..., timeout: float = ...) -> A
 def ask(request: Explain, socket: str | Path = ..., timeout: float = ...) -> Explained: ...
 @overload
 def ask(request: Posture, socket: str | Path = ..., timeout: float = ...) -> Postures: ...
+@overload
+def ask(request: Visibility, socket: str | Path = ..., timeout: float = ...) -> Visibilities: ...
 def ask(request: Request, socket: str | Path = SOCKET, timeout: float = PATIENCE_SECONDS) -> Reply:
     """The agent's answer. `timeout` is in seconds, for each time that the agent lets the command wait.
 

@@ -88,7 +88,18 @@ class Posture(msgspec.Struct, frozen=True, tag=True):
     sections: dict[str, str] = {}
 
 
-Request = Apply | Delete | ListPolicies | GetPolicy | AskStatus | Explain | Posture
+class Visibility(msgspec.Struct, frozen=True, tag=True):
+    """Change what is reported though it is permitted: the `sections` (`process`, `file`, `network`,
+    `capabilities`, `dns`) in place of what was set; `default` alone undoes it, None shows. Of a workload by
+    its name or id, of a namespace, or of all containers.
+    """
+
+    namespace: str = ""
+    workload: str = ""
+    sections: tuple[str, ...] | None = None
+
+
+Request = Apply | Delete | ListPolicies | GetPolicy | AskStatus | Explain | Posture | Visibility
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -215,6 +226,12 @@ class Postures(msgspec.Struct, frozen=True, tag=True):
     scopes: dict[str, dict[str, str]]
 
 
+class Visibilities(msgspec.Struct, frozen=True, tag=True):
+    """Answers Visibility: the sections that are reported, by scope as in Postures."""
+
+    scopes: dict[str, tuple[str, ...]]
+
+
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """The question was refused or has a fault; nothing has changed. `faults`: each with file and line."""
 
@@ -223,4 +240,4 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     faults: tuple[str, ...] = ()
 
 
-Reply = Policies | PolicyText | AgentStatus | Explained | Postures | Failure
+Reply = Policies | PolicyText | AgentStatus | Explained | Postures | Visibilities | Failure

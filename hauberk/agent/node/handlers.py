@@ -10,6 +10,7 @@ from typing import Final
 
 from hauberk import __version__
 from hauberk.agent.compiler.jobs import CheckedPolicy, Source
+from hauberk.agent.config.kinds import SECTIONS
 from hauberk.agent.control import messages
 from hauberk.agent.control.messages import (
     AgentStatus,
@@ -29,6 +30,7 @@ from hauberk.agent.control.messages import (
     Posture,
     Reply,
     Request,
+    Visibility,
 )
 from hauberk.agent.control.peer import Peer
 from hauberk.agent.node import telling
@@ -66,6 +68,8 @@ class Handlers:
                 return self._explain(request)
             case Posture():
                 return self._posture(request)
+            case Visibility():
+                return self._visibility(request)
 
     def _apply(self, request: Apply) -> Reply:
         store = self._node.store
@@ -194,17 +198,32 @@ class Handlers:
                     f"{section}={posture} is not a posture",
                     f"sections: {', '.join(_SECTIONS)}; postures: {', '.join(_POSTURES)}",
                 )
-        scope = GLOBAL
-        if request.namespace:
-            scope = f"namespace {request.namespace}"
-        elif request.workload:
-            # By its name, so that it holds for the next container of that name too.
-            known = self._node.members.find(request.workload)
-            scope = f"workload {known[0].name if len(known) == 1 else request.workload}"
         if request.sections:
-            self._node.store.set_postures(scope, dict(request.sections))
+            self._node.store.set_postures(self._scope(request), dict(request.sections))
             self._node.rule()
         return messages.Postures(self._node.posture_scopes())
+
+    def _scope(self, request: Posture | Visibility) -> str:
+        if request.namespace:
+            return f"namespace {request.namespace}"
+        if request.workload:
+            # By its name, so that it holds for the next container of that name too.
+            known = self._node.members.find(request.workload)
+            return f"workload {known[0].name if len(known) == 1 else request.workload}"
+        return GLOBAL
+
+    def _visibility(self, request: Visibility) -> Reply:
+        if request.namespace and request.workload:
+            return Failure("visibility is of a namespace or of a workload, not of both")
+        sections = request.sections
+        if sections is not None:
+            undone = sections == ("default",)
+            strange = () if undone else [name for name in sections if name not in SECTIONS]
+            if strange:
+                return Failure(f"there is no {strange[0]} to be seen", f"there are: {', '.join(SECTIONS)}")
+            self._node.store.set_visibility(self._scope(request), None if undone else sections)
+            self._node.rule()
+        return messages.Visibilities(self._node.visibility_scopes())
 
 
 def _matches(wanted: PolicyRef, ref: PolicyRef) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 from hauberk.agent.compiler.client import Compiler
 from hauberk.agent.compiler.jobs import Checked, Facts, Source
+from hauberk.agent.config.kinds import SECTIONS
 from hauberk.agent.config.settings import Settings
 from hauberk.agent.control.messages import Explain, Explanation
 from hauberk.agent.feeder.client import Feeder
@@ -38,7 +39,7 @@ from hauberk.events.identity import WorkloadIdentity
 from hauberk.events.mask import Mask
 from hauberk.events.pipeline import Pipeline, Sink
 from hauberk.events.translate import Translator
-from hauberk.rules.model import Posture, Postures
+from hauberk.rules.model import Posture, Postures, Seen
 
 SERVICES: Final = Path("/sys/fs/cgroup/system.slice")
 """Where systemd has a directory for each service."""
@@ -114,7 +115,7 @@ class Node:
             node=self.settings.node_name if self.settings.host_policy and not found else None,
             node_labels=self.settings.node_labels,
             postures=self.postures_of(member),
-            visible=self.settings.visibility if found else self.settings.host_visibility,
+            visible=self.visible_of(member),
             pid=found.pid if found else 1,
             guarded=found is not None,
             base_set=self.settings.base_set,
@@ -152,6 +153,28 @@ class Node:
         for scope, sections in self.store.scopes.items():
             own[scope] = own.get(scope, {}) | sections
         return own
+
+    def visible_of(self, member: Member) -> tuple[Seen, ...]:
+        """What is reported of a member though it is permitted: what is set for it, else for its namespace,
+        else for all."""
+        set_ = self.store.visibility
+        for scope in (f"workload {member.name}", f"namespace {member.namespace}"):
+            if scope in set_:
+                return sections_named(set_[scope])
+        if member.container is None:
+            return self.settings.host_visibility
+        if member.namespace in self.settings.namespace_visibility:
+            return self.settings.namespace_visibility[member.namespace]
+        return sections_named(set_[GLOBAL]) if GLOBAL in set_ else self.settings.visibility
+
+    def visibility_scopes(self) -> dict[str, tuple[str, ...]]:
+        """What is reported though it is permitted, by scope."""
+        settings = self.settings
+        own = {"global": settings.visibility, "host": settings.host_visibility}
+        for namespace, sections in settings.namespace_visibility.items():
+            own[f"namespace {namespace}"] = sections
+        names = {scope: tuple(each.name.lower() for each in sections) for scope, sections in own.items()}
+        return names | self.store.visibility
 
     def identity(self, member: Member) -> WorkloadIdentity:
         """What alerts say of a member."""
@@ -348,3 +371,8 @@ def sections_of(postures: Postures) -> dict[str, str]:
         "network": str(postures.network),
         "capabilities": str(postures.capabilities),
     }
+
+
+def sections_named(names: Sequence[str]) -> tuple[Seen, ...]:
+    """What names of sections stand for; those that this version does not know are left out."""
+    return tuple(SECTIONS[name] for name in names if name in SECTIONS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of policies and postures over restarts: one file a policy, replaced as a whole.
+"""What is kept of policies, postures and visibility over restarts: one file a policy, replaced as a whole.
 
 A policy that is in the watched directory too counts as that says, since files are what people look at; what
 was applied counts again when the file is gone. The directory is read anew each time. Of a file with a fault,
@@ -25,9 +25,10 @@ MAX_FILE: Final = 10 << 20
 """Bytes of a file that are read, as of any file with policies."""
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 GLOBAL: Final = "global"
-"""The scope of postures that are set for everybody."""
+"""The scope of what is set for everybody."""
 _POLICIES: Final = "policies"
 _POSTURES: Final = "postures.json"
+_VISIBILITY: Final = "visibility.json"
 _WATCHED: Final = "watched.json"
 MAX_FILES: Final = 4096
 """Most files of the watched directory."""
@@ -59,6 +60,7 @@ class PolicyStore:
         """Raises HauberkError."""
         self._directory = directory / _POLICIES
         self._postures_file = directory / _POSTURES
+        self._visibility_file = directory / _VISIBILITY
         self._watched_file = directory / _WATCHED
         self.faults: dict[str, tuple[str, ...]] = {}
         self._applied: dict[PolicyRef, Entry] = {}
@@ -73,6 +75,7 @@ class PolicyStore:
             except (StoreError, msgspec.DecodeError) as error:
                 self.faults[str(path)] = (f"{path}: a policy that was applied cannot be read: {error}",)
         self._postures = self._read_postures()
+        self._visibility = self._read_visibility()
         self._watched = self._read_watched()
         self._kept = self._watched
 
@@ -158,6 +161,19 @@ class PolicyStore:
         durable.write(self._postures_file, msgspec.json.encode(postures))
         self._postures = postures
 
+    @property
+    def visibility(self) -> dict[str, tuple[str, ...]]:
+        """What was set to be reported, by scope as for postures: names of sections."""
+        return self._visibility
+
+    def set_visibility(self, scope: str, sections: Sequence[str] | None) -> None:
+        """Set what is reported in a scope; None takes it back. Raises StoreError."""
+        visibility = {name: each for name, each in self._visibility.items() if name != scope}
+        if sections is not None:
+            visibility[scope] = tuple(sections)
+        durable.write(self._visibility_file, msgspec.json.encode(visibility))
+        self._visibility = visibility
+
     def _merged(self) -> dict[PolicyRef, Entry]:
         watched = {entry.ref: entry for entries in self._watched.values() for entry in entries}
         return {**self._applied, **watched}
@@ -220,6 +236,9 @@ class PolicyStore:
 
     def _read_postures(self) -> dict[str, dict[str, str]]:
         return self._recall(self._postures_file, MAX_FILE, dict[str, dict[str, str]])
+
+    def _read_visibility(self) -> dict[str, tuple[str, ...]]:
+        return self._recall(self._visibility_file, MAX_FILE, dict[str, tuple[str, ...]])
 
     def _read_watched(self) -> dict[str, tuple[Entry, ...]]:
         return self._recall(self._watched_file, MAX_WATCHED, dict[str, tuple[Entry, ...]])

@@ -328,3 +328,12 @@ def test_damaged_postures_are_told(state: Path) -> None:
     again = PolicyStore(state)
     assert again.scopes == {}
     assert "cannot be read" in again.faults[f"{state}/postures.json"][0]
+
+
+def test_visibility_is_kept_by_scope_and_taken_back(state: Path) -> None:
+    store = PolicyStore(state)
+    store.set_visibility(GLOBAL, ("process", "dns"))
+    store.set_visibility("workload web", ())
+    assert PolicyStore(state).visibility == {GLOBAL: ("process", "dns"), "workload web": ()}
+    store.set_visibility(GLOBAL, None)
+    assert PolicyStore(state).visibility == {"workload web": ()}
