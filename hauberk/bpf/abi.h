@@ -101,14 +101,15 @@ enum hb_string {
 	HB_STR_CWD,
 	HB_STR_TTY,
 	HB_STR_COMM,
+	HB_STR_ADDRESS, /* of a socket call: a struct sockaddr */
+	HB_STR_TEXT, /* bytes that the call carried: the beginning of a DNS message; a mount's source and type, each with its NUL */
+	/* From the nearest up: of each the process id as a __u32, comm (empty: the path's last part) and path, each with its NUL. */
+	HB_STR_ANCESTRY,
 	/*
 	 * Of an exec: the new program's arguments, each ended by a NUL. Of a system call: for each path that it was given, the
 	 * directory that it starts from (none: the path could not be read) and the path as given, each ended by a NUL.
 	 */
 	HB_STR_ARGS,
-	HB_STR_ADDRESS, /* of a socket call: a struct sockaddr */
-	HB_STR_TEXT, /* bytes that the call carried: the beginning of a DNS message; a mount's source and type, each ended by a NUL */
-	HB_STR_ANCESTRY, /* from the nearest up: of each its process id as a __u32, its comm (empty: the path's last part) and its path, each ended by a NUL */
 	HB_STRINGS,
 };
 

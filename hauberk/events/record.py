@@ -106,10 +106,10 @@ STRINGS: Final = (
     "cwd",
     "tty",
     "comm",
-    "args",
     "address",
     "text",
     "ancestry",
+    "args",
 )
 """The strings behind the head, in order of `enum hb_string`."""
 
@@ -192,10 +192,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     cwd: bytes = b""
     tty: bytes = b""
     comm: bytes = b""
-    args: bytes = b""
     address: bytes = b""
     text: bytes = b""
     ancestry: bytes = b""
+    args: bytes = b""
 
 
 def decode(payload: bytes | memoryview) -> Record:
@@ -210,7 +210,7 @@ def decode(payload: bytes | memoryview) -> Record:
         time_ns, workload, generation, rule, verdict, section, call,
         tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot,
         detail0, detail1, detail2, detail3, flags,
-        object_, other, exe, parent, cwd, tty, comm, args, address, wire, ancestry,
+        object_, other, exe, parent, cwd, tty, comm, address, wire, ancestry, args,
     ) = _HEAD.unpack_from(payload)  # fmt: skip
     if verdict > LAST_VERDICT or section > LAST_SECTION or call not in _CALLS:
         raise RecordError(f"a record with verdict {verdict}, section {section}, call {call}")
@@ -221,20 +221,20 @@ def decode(payload: bytes | memoryview) -> Record:
     cwd += parent
     tty += cwd
     comm += tty
-    args += comm
-    address += args
+    address += comm
     wire += address
     ancestry += wire
-    text = bytes(payload[HB_EVENT_SIZE : HB_EVENT_SIZE + ancestry])
-    if len(text) < ancestry:
-        raise RecordError(f"a record whose strings take {ancestry} bytes, of which {len(text)} are there")
+    args += ancestry
+    text = bytes(payload[HB_EVENT_SIZE : HB_EVENT_SIZE + args])
+    if len(text) < args:
+        raise RecordError(f"a record whose strings take {args} bytes, of which {len(text)} are there")
     return Record(
         time_ns, workload, generation, rule, verdict, section, call,
         tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot,
         (detail0, detail1, detail2, detail3), flags,
         text[:object_], text[object_:other], text[other:exe], text[exe:parent],
-        text[parent:cwd], text[cwd:tty], text[tty:comm], text[comm:args],
-        text[args:address], text[address:wire], text[wire:ancestry],
+        text[parent:cwd], text[cwd:tty], text[tty:comm], text[comm:address],
+        text[address:wire], text[wire:ancestry], text[ancestry:args],
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ the file would have had, so that both are read and judged by the same code.
 
 from __future__ import annotations
 
-import ipaddress
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -137,10 +137,10 @@ __noinline int write_record(struct hb_access *x, u32 slot)
 	n = bpf_probe_read_kernel_str(&s->out[s->walk.out & (HB_OUT - 1)], 16, task->comm);
 	e->length[HB_STR_COMM] = n > 1 ? n - 1 : 0;
 	s->walk.out += e->length[HB_STR_COMM];
-	e->length[HB_STR_ARGS] = write_arguments(x->call == HB_CALL_EXEC ? x->other : 0, slot);
 	e->length[HB_STR_ADDRESS] = write_address(x, slot);
 	e->length[HB_STR_TEXT] = write_text(x, slot);
 	e->length[HB_STR_ANCESTRY] = write_ancestry((u64)task, slot);
+	e->length[HB_STR_ARGS] = write_arguments(x->call == HB_CALL_EXEC ? x->other : 0, slot);
 	return 0;
 }
 
