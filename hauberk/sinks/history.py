@@ -12,6 +12,7 @@ A file that is damaged is moved aside, once, and a new one begun. What cannot be
 counted, and a row in its place says so when writing works again.
 """
 
+import fcntl
 import os
 import sqlite3
 import stat
@@ -62,11 +63,13 @@ _INSERT: Final = {
 
 
 class HistoryError(HauberkError):
-    """The history cannot be had. `damaged`: its file is there, and of no use."""
+    """The history cannot be had. `damaged`: its file is there, and of no use. `busy`: somebody else
+    writes it, who may end soon."""
 
-    def __init__(self, message: str, remedy: str = "", *, damaged: bool = False) -> None:
+    def __init__(self, message: str, remedy: str = "", *, damaged: bool = False, busy: bool = False) -> None:
         super().__init__(message, remedy)
         self.damaged = damaged
+        self.busy = busy
 
 
 class History:
@@ -95,7 +98,12 @@ class History:
         self._connection: sqlite3.Connection
         self.next = 0
         """The number of the next event."""
-        self._begin()
+        self._lock = _lock(path)
+        try:
+            self._begin()
+        except BaseException:
+            os.close(self._lock)
+            raise
         self.next = self.next or fresh_number()
 
     def write(self, events: Sequence[tuple[int, Alert | Log]]) -> None:
@@ -132,6 +140,7 @@ class History:
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._connection.close()
+        os.close(self._lock)
 
     # Writing
 
@@ -350,6 +359,20 @@ class History:
     def _number(self, query: str) -> int:
         (value,) = self._connection.execute(query).fetchone()
         return int(value)
+
+
+def _lock(path: Path) -> int:
+    """A descriptor whose lock says that this process gives the numbers now. Raises HistoryError."""
+    try:
+        fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise HistoryError(f"opening {path}.lock: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise HistoryError(f"another process writes {path}", "end it", busy=True) from error
+    return fd
 
 
 def fresh_number() -> int:

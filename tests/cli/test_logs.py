@@ -340,6 +340,48 @@ def test_following_goes_on_over_a_restart_and_ctrl_c_ends_it_quietly(feeder: Fee
     }
 
 
+AGENT = """
+import select, sys, time
+from pathlib import Path
+from tests.cli.test_logs import at, start
+feeder = start(Path(sys.argv[1]))
+feeder.write([at(1, Resource="before")])
+while feeder.told.number < 1:
+    select.select([feeder], [], [])
+    feeder.on_ready()
+print("told", flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_happened_is_there_after_the_agent_was_killed_and_another_started(tmp_path: Path) -> None:
+    # Whoever holds a feeder is its agent.
+    with subprocess.Popen([sys.executable, "-c", AGENT, str(tmp_path)], stdout=subprocess.PIPE) as agent:
+        assert agent.stdout
+        assert agent.stdout.readline() == b"told\n"
+        agent.kill()
+    with closing(start(tmp_path)) as feeder:
+        tell(feeder, at(2, Resource="after"))
+        done = subprocess.run(
+            [
+                HAUBERK,
+                "logs",
+                "--since",
+                "2026-11-28",
+                "-o",
+                "jsonl",
+                "--socket",
+                str(tmp_path / "agent.sock"),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["Resource"] for event in told] == ["before", "after"]
+    assert told[0]["Hauberk"]["Number"] + 1 == told[1]["Hauberk"]["Number"]
+
+
 def test_a_closed_pipe_ends_it_quietly(history: Path) -> None:
     with closing(History(history, 4)) as made:
         made.write([(number, at(6, Resource="x" * 200)) for number in range(1000, 3000)])

@@ -193,6 +193,15 @@ def test_a_file_that_was_removed_is_made_anew(path: Path) -> None:
     assert history.lost == 0
 
 
+def test_only_one_process_gives_numbers(path: Path) -> None:
+    history = History(path, 4)
+    with pytest.raises(HistoryError, match="another process writes") as caught:
+        History(path, 4)
+    assert caught.value.busy
+    history.close()
+    History(path, 4).close()
+
+
 def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(HistoryError):

@@ -54,6 +54,7 @@ class Following:
         self._path = Path(feeding.socket).parent / EVENTS
         self._group_name = feeding.socket_group
         self._group: int | None = None
+        self._inode = 0
         self._followers = Hub()
         self._keeping = keeping
         self._server: asyncio.Server | None = None
@@ -70,6 +71,7 @@ class Following:
         try:
             self._group = group_number(self._group_name)
             listener = listen(self._path, self._group)
+            self._inode = self._path.stat().st_ino
             self._server = await asyncio.start_unix_server(self._welcome, sock=listener, limit=MAX_QUESTION)
         except (HauberkError, OSError) as error:
             self.findings = (f"`hauberk logs` cannot ask for events: {error}",)
@@ -89,7 +91,10 @@ class Following:
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        self._path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            # The next agent's process may listen there already.
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async def send(answers: Sequence[Answer]) -> None:

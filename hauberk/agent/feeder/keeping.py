@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The history as a service: it takes events before everybody else, and numbers go on from what it has."""
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,6 +11,8 @@ from hauberk.agent.feeder.hub import Hub, Missing, Numbered
 from hauberk.agent.feeder.wire import HISTORY, Feeding
 from hauberk.sinks.history import History, HistoryError, fresh_number
 
+_PATIENCE_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.05
 CAUSE: Final = "history"
 """What losses of the history are called."""
 
@@ -24,6 +28,7 @@ class Keeping:
         self._hub = hub
         self._history: History | None = None
         self._why = ""
+        self._busy = False
         self._lost = 0
 
     @property
@@ -43,7 +48,11 @@ class Keeping:
 
     async def start(self) -> None:
         self._hub.go_on(fresh_number())
-        if self._mib and self._open():
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while self._mib and not self._open() and self._busy and time.monotonic() < deadline:
+            # The process of an agent that was killed writes what it has still heard, and ends.
+            await asyncio.sleep(_PAUSE_SECONDS)
+        if self.is_on:
             assert self._history is not None
             self._hub.go_on(self._history.next)
 
@@ -76,6 +85,7 @@ class Keeping:
         try:
             self._history = History(self.path, self._mib)
         except HistoryError as error:
+            self._busy = error.busy
             self._why = f"there is no history, events are lost to it: {error.message}"
             return False
         if self._lost:

@@ -14,6 +14,7 @@ import pytest
 from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.feeder.wire import HISTORY, Feeding
 from hauberk.events.alert import Alert, Extras
+from hauberk.sinks.history import History
 from hauberk.sinks.recall import Kept, Recall, Span
 
 
@@ -77,3 +78,17 @@ def test_without_a_directory_losses_are_counted_until_there_is_one(tmp_path: Pat
     assert kept(directory) == ["kept"]
     assert not any("there is no history" in finding for finding in feeder.findings)
     feeder.close()
+
+
+def test_the_next_process_waits_until_the_last_one_has_written_what_it_has_heard(tmp_path: Path) -> None:
+    last = History(tmp_path / HISTORY, 4)
+    last.write([(last.next, alert("last"))])
+    feeder = Feeder(feeding(tmp_path))
+    feeder.start(tuple)
+    feeder.write([alert("next")])
+    last.write([(last.next, alert("very last"))])
+    last.close()
+    until(feeder, lambda: feeder.told.number == 1)
+    feeder.close()
+    assert kept(tmp_path) == ["last", "very last", "next"]
+    assert feeder.lost == 0
