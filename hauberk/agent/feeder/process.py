@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from hauberk.agent.feeder.careful import Careful
 from hauberk.agent.feeder.hashing import Hashing
 from hauberk.agent.feeder.hub import Hub, Missing
 from hauberk.agent.feeder.services import Service, services_for
@@ -70,7 +71,7 @@ class Process:
         match message:
             case Feeding():
                 self._throttled.use(message.throttling)
-                self._services = services_for(message, self._hub)
+                self._services = [Careful(each) for each in services_for(message, self._hub)]
                 for service in self._services:
                     await service.start()
             case Events(number, alerts, logs):
