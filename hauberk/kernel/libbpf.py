@@ -57,6 +57,13 @@ class Link(Descriptor):
     def program_id(self) -> int:
         return int(_info(self.fd, "struct bpf_link_info", self.name).prog_id)
 
+    def program(self) -> "Program":
+        """The program that it attaches, to be closed by the caller. Raises KernelError."""
+        fd = int(lib.bpf_prog_get_fd_by_id(self.program_id))
+        if fd < 0:
+            fail(KernelError, f"opening the program of {self.name}", fd)
+        return Program(fd, self.name)
+
 
 class Program(Descriptor):
     """A loaded program."""
@@ -84,6 +91,11 @@ class Program(Descriptor):
     def memory(self) -> int:
         """The bytes that its instructions take, before and after their translation to machine code."""
         return memlock(self.fd) + int(self._read().jited_prog_len)
+
+    @property
+    def misses(self) -> int:
+        """How often it was not run because a task that was preempted in it held the processor's turn."""
+        return int(self._read().recursion_misses)
 
     @property
     def runs(self) -> int:

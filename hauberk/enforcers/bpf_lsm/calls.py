@@ -39,6 +39,7 @@ class NamedCalls:
         self._path = path / DIRECTORY
         self._pinned = pinned
         self._maps: dict[str, Map] = {}
+        self._missed = 0
 
     def add(self, workload: int, numbers: Collection[int]) -> None:
         """From now on report these calls of a workload too. To be called before rules that name them come
@@ -104,6 +105,12 @@ class NamedCalls:
         """The functions of the kernel to which a program is attached."""
         links = self._path / "links"
         return sorted(each.name for each in links.iterdir()) if links.is_dir() else []
+
+    def missed(self) -> int:
+        """How many calls, of any task of the machine, the programs did not see: with `preempt=full` a task
+        can be preempted inside one, which the kernel runs for no other on that processor until then. Raises
+        KernelError."""
+        return self._missed + sum(map(self._misses, self.attached()))
 
     def release(self) -> None:
         """Forget the programs, which end with the engine."""
@@ -182,6 +189,7 @@ class NamedCalls:
         numbers = {number for _, number in self._named()}
         needed = {each.name for each in functions_for(numbers)} if numbers else set()
         for function in set(self.attached()) - needed:
+            self._missed += self._misses(function)
             self._unguard(function)
             self._link(function).unlink()
         if not numbers:
@@ -198,6 +206,13 @@ class NamedCalls:
             if name not in abi.PRIVATE and pin_name(name) in self._pinned.maps
         }
         return {**shared, **self._maps}
+
+    def _misses(self, function: str) -> int:
+        with (
+            closing(Link(open_pin(self._link(function)), function)) as link,
+            closing(link.program()) as program,
+        ):
+            return program.misses
 
     def _unguard(self, function: str) -> None:
         with closing(Link(open_pin(self._link(function)), function)) as link:

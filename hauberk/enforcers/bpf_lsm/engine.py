@@ -249,6 +249,7 @@ class Engine(RulesInForce, Enforcer):
         for number, name in enumerate(abi.COUNTERS):
             values = counters.lookup_percpu(number.to_bytes(4, "little"))
             found[name] = sum(int.from_bytes(value, "little") for value in values or ())
+        found["lost_violations"] += self.calls.missed()
         return found
 
     def verified_instructions(self) -> dict[str, int]:
