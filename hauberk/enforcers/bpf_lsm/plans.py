@@ -103,7 +103,8 @@ def _candidates(name: str) -> Iterator[Function]:
             for form in {own, name}:
                 forms |= {form + narrow for narrow in _NARROW} | {f"ia32_{form}{wide}" for wide in ("", "64")}
             # `getdents64` is no form of `getdents`
-            forms -= NAMES - {name, own}
+            others = NAMES - {name, own}
+            forms = {form for form in forms if form.removeprefix("ia32_") not in others}
         for form in sorted(forms):
             flag = _32BIT if is_32bit else 0
             yield Function(prefix + form, NUMBERS[name], plan | flag, name not in NEVER_RETURN)
