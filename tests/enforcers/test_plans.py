@@ -18,7 +18,8 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = """
         __x64_sys_unlink __ia32_sys_unlink __x64_sys_setuid __ia32_sys_setuid __ia32_sys_setuid16
         __x64_sys_getdents __x64_sys_getdents64 __ia32_sys_getdents64 __ia32_compat_sys_getdents
-        __x64_sys_umount __ia32_sys_oldumount __do_sys_getpid __x64_sys_execve __x64_compat_sys_execve
+        __x64_sys_umount __ia32_sys_oldumount __do_sys_getpid __do_sys_munlockall __x64_sys_munlockall
+        __ia32_sys_munlockall __x64_sys_sync __x64_sys_execve __x64_compat_sys_execve
         __arm64_sys_unlink __arm64_sys_unlinkat
     """
     monkeypatch.setattr(plans, "_there", lambda: frozenset(functions.split()))
@@ -38,7 +39,12 @@ def test_a_call_has_functions_for_64_bit_and_for_32_bit_programs() -> None:
     assert functions("unlink") == ["__x64_sys_unlink", "__ia32_sys_unlink"]
     assert functions("setuid") == ["__x64_sys_setuid", "__ia32_sys_setuid", "__ia32_sys_setuid16"]
     assert functions("umount2") == ["__x64_sys_umount", "__ia32_sys_oldumount"]
+
+
+def test_a_call_without_arguments_has_one_function_under_whichever_names_there_are() -> None:
     assert functions("getpid") == ["__do_sys_getpid"]
+    assert functions("munlockall") == ["__do_sys_munlockall"]
+    assert functions("sync") == ["__x64_sys_sync"]
 
 
 def test_another_call_is_no_form_of_it() -> None:

@@ -49,7 +49,9 @@ _WITHOUT_ARGUMENTS: Final = frozenset(
         "rt_sigreturn",
     }
 )  # fmt: skip
-"""Of these `__x64_sys_` is a second name for `__do_sys_`, which is the one that BTF has (SYSCALL_DEFINE0)."""
+"""Of these `_ALIASES` are names of one function (SYSCALL_DEFINE0). BTF has one of them, or several, and only
+one program can be attached there."""
+_ALIASES: Final = ("__do_sys_", "__x64_sys_", "__ia32_sys_")
 NEVER_RETURN: Final = frozenset({"execve", "execveat", "exit", "exit_group"})
 """Calls that are told when they begin: they do not come back to the program that made them."""
 
@@ -74,8 +76,17 @@ class Function:
 
 def functions_for(numbers: Collection[int]) -> list[Function]:
     """Every function of the running kernel that serves one of these calls."""
-    wanted = [each for number in sorted(numbers) for each in _candidates(NAME_OF[number])]
-    return [each for each in wanted if each.name in _there()]
+    return [each for number in sorted(numbers) for each in _functions_of(NAME_OF[number])]
+
+
+def _functions_of(name: str) -> Iterator[Function]:
+    aliases = {f"{prefix}{name}" for prefix in _ALIASES} if name in _WITHOUT_ARGUMENTS else set()
+    has_alias = False
+    for each in _candidates(name):
+        is_alias = each.name in aliases
+        if each.name in _there() and not (is_alias and has_alias):
+            has_alias = has_alias or is_alias
+            yield each
 
 
 @cache
