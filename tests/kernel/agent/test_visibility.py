@@ -2,13 +2,12 @@
 """What is reported though it is permitted changes while the agent runs."""
 
 import json
-import socket
-import struct
+import sys
 from collections.abc import Sequence
 
 from hauberk.agent.control.client import ask
 from hauberk.agent.control.messages import Visibility
-from tests.kernel.agent.agent import PATIENCE, Agent
+from tests.kernel.agent.agent import PATIENCE, Agent, run
 from tests.kernel.run.hauberk import until
 
 
@@ -16,12 +15,19 @@ def see(sections: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return ask(Visibility(workload="host", sections=tuple(sections)), timeout=PATIENCE).scopes
 
 
+QUERY = """
+import socket, struct, sys
+name = sys.argv[1].encode()
+header = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0)
+question = bytes((len(name),)) + name + bytes(1) + struct.pack(">HH", 1, 1)
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.sendto(header + question, ("127.0.0.1", 53))
+"""
+
+
 def ask_for(name: str) -> None:
-    """Send a query, which nobody answers."""
-    header = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0)
-    question = bytes((len(name),)) + name.encode() + b"\0" + struct.pack(">HH", 1, 1)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.sendto(header + question, ("127.0.0.1", 53))
+    """Have a process of the host send a query, which nobody answers."""
+    run(sys.executable, "-c", QUERY, name).check_returncode()
 
 
 def asked(agent: Agent) -> set[str]:
