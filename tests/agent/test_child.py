@@ -11,6 +11,7 @@ import pytest
 from hauberk.agent.child import ChildDefect, in_child
 from hauberk.errors import HauberkError
 from hauberk.kernel.signals import Interruption, SignalReader
+from tests.signalling import send_to_first_thread
 
 
 @pytest.fixture
@@ -69,8 +70,8 @@ def test_a_child_that_dies_is_told(signals: SignalReader, end: object, told: str
 
 def test_an_interruption_leaves_no_child(signals: SignalReader) -> None:
     def work() -> None:
-        os.kill(os.getppid(), signal.SIGUSR1)  # nobody has to heed this
-        os.kill(os.getppid(), signal.SIGTERM)
+        send_to_first_thread(os.getppid(), signal.SIGUSR1)  # nobody has to heed this
+        send_to_first_thread(os.getppid(), signal.SIGTERM)
         signal.pause()
 
     with pytest.raises(Interruption) as caught:
@@ -82,7 +83,7 @@ def test_an_interruption_leaves_no_child(signals: SignalReader) -> None:
 def test_what_is_ignored_interrupts_nothing(signals: SignalReader) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert in_child(lambda: os.kill(os.getppid(), signal.SIGHUP) or 7, signals) == 7
+        assert in_child(lambda: send_to_first_thread(os.getppid(), signal.SIGHUP) or 7, signals) == 7
     finally:
         signal.signal(signal.SIGHUP, before)
 

@@ -8,12 +8,13 @@ import signal
 import pytest
 
 from hauberk.kernel.signals import Interruption, Received, SignalReader
+from tests.signalling import send_to_first_thread
 
 
 def test_a_signal_is_read_with_its_sender_and_not_delivered() -> None:
     with SignalReader({signal.SIGUSR1, signal.SIGTERM}) as reader:
         assert reader.read() == []
-        os.kill(os.getpid(), signal.SIGTERM)
+        send_to_first_thread(os.getpid(), signal.SIGTERM)
         assert select.select([reader], [], [], 5)[0]
         assert reader.read() == [Received(signal.SIGTERM, os.getpid())]
         assert reader.read() == []
@@ -30,16 +31,16 @@ def test_what_was_not_read_is_dropped_in_the_end_and_the_mask_is_as_before() -> 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with SignalReader({signal.SIGTERM}) as reader:
         assert reader.previous == before
-        os.kill(os.getpid(), signal.SIGTERM)
+        send_to_first_thread(os.getpid(), signal.SIGTERM)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     assert signal.SIGTERM not in signal.sigpending()
 
 
 def test_only_what_asks_to_end_interrupts() -> None:
     with SignalReader({signal.SIGUSR1, signal.SIGINT}) as reader:
-        os.kill(os.getpid(), signal.SIGUSR1)
+        send_to_first_thread(os.getpid(), signal.SIGUSR1)
         reader.heed()
-        os.kill(os.getpid(), signal.SIGINT)
+        send_to_first_thread(os.getpid(), signal.SIGINT)
         with pytest.raises(Interruption) as caught:
             reader.heed()
         assert caught.value.number == signal.SIGINT

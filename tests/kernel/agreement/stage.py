@@ -11,23 +11,35 @@ import fcntl
 import os
 import select
 import shutil
+import socket
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from hauberk.events.record import Call, Record
 from hauberk.kernel.namespaces import enter_root
 from hauberk.rules.decide import FileObject, decide
 from hauberk.rules.meaning import Meaning
-from hauberk.rules.model import DECIDED, SPECIAL_NAMES, UNKNOWN, Operation, Postures, RuleSet, Verdict
+from hauberk.rules.model import (
+    DECIDED,
+    SPECIAL_NAMES,
+    UNKNOWN,
+    Operation,
+    Postures,
+    RuleSet,
+    Section,
+    Verdict,
+)
 from hauberk.workloads.command import Command
 from tests.agreement.access import Access, Actor, Answer, error_of
 from tests.agreement.deeds import way_of
 from tests.agreement.world import World
 from tests.kernel.arena import Arena
+
+_ONLY_TOLD: Final = (Call.ENDED, Call.EXIT, Call.DNS, Call.SETUID, Call.SETGID)
 
 ZYGOTES = 4
 SLOTS = 32
@@ -244,7 +256,7 @@ class Cast:
     def _compare(
         self, what: Access | Actor, answers: Sequence[Answer], error: int, pid: int, got_error: int
     ) -> None:
-        mine = [r for r in self._arena.drain() if r.tgid == pid and r.call != Call.ENDED]
+        mine = [r for r in self._arena.drain() if r.tgid == pid and _is_decided(r)]
         # Permitted and refused accesses come by different rings.
         got = [self._read(record) for record in sorted(mine, key=lambda record: record.time_ns)]
         reported = [
@@ -338,3 +350,10 @@ def stages(where: Path, program: Path) -> list[Stage]:
     for stage in found:
         stage.build(program)
     return found
+
+
+def _is_decided(record: Record) -> bool:
+    """Whether rules could speak of it; of other things the kernel only tells that they happened."""
+    if record.call in _ONLY_TOLD:
+        return False
+    return record.section != Section.NETWORK or record.detail[0] != socket.AF_UNIX

@@ -256,12 +256,10 @@ def test_what_the_machine_lacks_is_told_before_anything_runs(tmp_path: Path, sec
 
 
 def test_what_is_degraded_is_refused_rule_by_rule(tmp_path: Path, secret: Path) -> None:
-    policy = block(str(secret)).replace(
-        "  action: Block", "  syscalls: {matchSyscalls: [{syscall: [unlink]}]}"
-    )
+    policy = block(str(secret)).replace("  action: Block", "  presets: [{name: exec}]\n  action: Block")
     (tmp_path / "policy.yaml").write_text(policy)
-    line = next(at for at, text in enumerate(policy.splitlines(), 1) if "syscalls" in text)
+    line = next(at for at, text in enumerate(policy.splitlines(), 1) if "presets" in text)
     told = refused(HAUBERK, "run", "-p", str(tmp_path / "policy.yaml"), "--", "echo", "ran")
     place = f"KubeArmorPolicy default/secrets: {tmp_path}/policy.yaml:{line}"
-    assert f"{place}: spec.syscalls.matchSyscalls[0] is not enforced by this version\n" in told
+    assert f"{place}: spec.presets[0] is not enforced by this version\n" in told
     assert "--allow-unenforced" in told
