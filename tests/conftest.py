@@ -3,6 +3,9 @@
 
 A job that a script starts in the background ignores SIGINT and SIGQUIT, one under nohup SIGHUP, and so would
 everything that the tests start.
+
+gRPC, once a test has used it, would have every later fork wait until its threads are at rest, which they may
+never be. What the tests fork has no use for it.
 """
 
 import os
@@ -14,6 +17,8 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:

@@ -73,6 +73,11 @@ def of_label(agent: Agent, secret: Path, number: int) -> None:
     until(lambda: agent.workload("flips").labels["tier"] == tier, f"tier {tier}")
 
 
+def is_bound(agent: Agent) -> bool:
+    """Whether the agent has heard of the container, and put it under policies."""
+    return any(each.name == "flips" and each.state != "none" for each in agent.status().workloads)
+
+
 @pytest.fixture
 def load(agent: Agent, secret: Path) -> Iterator["subprocess.Popen[str]"]:
     """The container, which does nothing but try."""
@@ -118,7 +123,7 @@ def test_a_change_of_what_binds_a_container_is_atomic_under_load(
     # Without this, posture `block` would not be about files.
     allowed = ", {path: /etc/hostname, action: Allow}"
     agent.apply(policy("one", "tier: a", secret, allowed) + "---" + policy("two", "tier: b", secret))
-    until(lambda: agent.workload("flips").state != "none", "the container in the status")
+    until(lambda: is_bound(agent), "the container in the status")
     assert load.stdin
     load.stdin.write("go\n")
     load.stdin.flush()
