@@ -83,7 +83,7 @@ def test_a_command_that_cannot_start_is_told_as_by_env(command: str, status: int
             ["--allow-unselected", "--posture", "files=block", "--", "true"],
             "'files=block': give file, network",
         ),
-        (["--allow-unselected", "--visibility", "dns", "--", "true"], "'dns' is none of process, file"),
+        (["--allow-unselected", "--visibility", "ima", "--", "true"], "'ima' is none of process, file"),
         (["--allow-unselected", "--root", "/no/such/root", "--", "true"], "'/no/such/root' does not exist"),
         (["--allow-unselected", "--alerts", "/no/such/a", "--", "true"], "cannot open /no/such/a"),
         (
