@@ -23,15 +23,18 @@ class Changes:
     def fileno(self) -> int:
         return self._inotify.fileno()
 
-    def watch(self, directories: Iterable[Path], *, written: bool = False) -> None:
+    def watch(self, directories: Iterable[Path], *, written: bool = False) -> bool:
         """Watch these from now on, besides those that are. `written`: tell of files that are written too.
 
-        One that does not exist is passed over: its parent should be watched.
+        One that does not exist is passed over: its parent should be watched. Whether one has come to be
+        watched: what has happened in it before, nobody was told.
         """
+        before = len(self._inotify.paths)
         for directory in directories:
             if str(directory) not in self._inotify.paths:
                 with suppress(KernelError):
                     self._inotify.add(directory, _FILES if written else _ENTRIES)
+        return len(self._inotify.paths) > before
 
     def read(self) -> set[Path] | None:
         """The directories in which something has changed; None if that may be any."""

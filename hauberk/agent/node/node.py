@@ -46,6 +46,8 @@ SERVICES: Final = Path("/sys/fs/cgroup/system.slice")
 REST_SECONDS: Final = 120.0
 """After this long without anything to compile, the compiler's memory is given back. Starting it anew takes
 longer than binding a container, and these come in bunches."""
+_DEEPEST: Final = 8
+"""Directories of runtimes below one another: each can be watched once the one above it is."""
 ENGINE: Final = "node"
 """The name of the agent's engine."""
 
@@ -228,7 +230,7 @@ class Node:
         self.findings.of("policies", self.load_directory)
         self.findings.of("policies", self._rule_containers)
         self.catch_up()
-        self.watch()
+        self._watch()
 
     def load_directory(self) -> None:
         """Read the watched directory anew. Raises HauberkError."""
@@ -262,10 +264,16 @@ class Node:
         if self.feeder is not None:
             self.feeder.configure(feeding.feeding_of(settings))
 
-    def watch(self) -> None:
-        """Watch the directories that tell of containers, services and policies."""
-        self.changes.watch([*self.starts.runtimes.watched(), SERVICES])
-        self.changes.watch([Path(self.settings.policies_directory)], written=True)
+    def _watch(self) -> None:
+        """Watch the directories that tell of containers, services and policies, and look into those that
+        were not watched before."""
+        if self.changes.watch([Path(self.settings.policies_directory)], written=True):
+            self.findings.of("policies", self.load_directory)
+            self.findings.of("policies", self.rule)
+        for _ in range(_DEEPEST):
+            if not self.changes.watch([*self.starts.runtimes.watched(), SERVICES]):
+                break
+            self.catch_up()
 
     def look_at_changes(self) -> None:
         """Something has changed in a directory that is watched."""
@@ -278,7 +286,7 @@ class Node:
             self.catch_up()
             if self.entrance is not None:
                 self.entrance.look_for_programs()
-        self.watch()
+        self._watch()
 
     def catch_up(self) -> None:
         """Put whatever has come under its policies, and forget what has gone. Trouble becomes a finding."""
