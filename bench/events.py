@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,13 +118,13 @@ def record(file: Path) -> None:
         engine.remove()
 
 
-def recorded(kernel: str) -> tuple[str, list[memoryview]]:
-    """Make a recording in the lab; the kernel's release, and the batches."""
+def recorded(kernel: str, module: str = "bench.events") -> tuple[str, list[memoryview]]:
+    """Have a module make its recording in the lab; the kernel's release, and the batches."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "batches")
-        hauberk = Path(sys.executable).with_name("hauberk")
+        hauberk = str(Path(sys.executable).with_name("hauberk"))
         command = [hauberk, "lab", "run", "--kernel", kernel, "--writable", directory, "--"]
-        command += [sys.executable, "-m", "bench.events", "--record", str(file)]
+        command += [sys.executable, "-m", module, "--record", str(file)]
         subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True)
         return batches_of(file)
 
@@ -197,8 +197,11 @@ def measure(kernel: str = "6.12") -> dict[str, Any]:
         return {"recorded_on": release} | replay(batches, Path(directory, "alerts.jsonl"))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def record_or_measure(
+    doc: str | None, record: Callable[[Path], None], measure: Callable[[str], dict[str, Any]]
+) -> None:
+    """What the command line asks for: the recording, in the lab, or the figures, as a JSON object."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("--kernel", default="6.12", help="on which the records are made")
     parser.add_argument("--record", type=Path, metavar="FILE", help="only record, on this kernel")
     arguments = parser.parse_args()
@@ -209,4 +212,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    record_or_measure(__doc__, record, measure)

@@ -9,12 +9,9 @@ can, for the processor time of both processes; and one alert after the other, fo
 reading of the ring to the client. Prints a JSON object. With --record FILE it is what runs in the lab.
 """
 
-import argparse
-import json
 import os
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -26,7 +23,7 @@ from typing import Any, Final
 
 import grpc
 
-from bench.events import GENERATION, PLACE, POLICY, ROOT, WORKLOAD, batches_of, rules_of
+from bench.events import GENERATION, PLACE, POLICY, ROOT, WORKLOAD, record_or_measure, recorded, rules_of
 from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.feeder.wire import Feeding, Grpc
 from hauberk.api import feeder_pb2
@@ -84,17 +81,6 @@ def record(file: Path) -> None:
                 out.write(len(batch).to_bytes(4, "little") + batch)
     finally:
         engine.remove()
-
-
-def recorded(kernel: str) -> tuple[str, list[memoryview]]:
-    """Make a recording in the lab; the kernel's release, and the batches."""
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory, "batches")
-        hauberk = str(Path(sys.executable).with_name("hauberk"))
-        command = [hauberk, "lab", "run", "--kernel", kernel, "--writable", directory, "--"]
-        command += [sys.executable, "-m", "bench.feed", "--record", str(file)]
-        subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True)
-        return batches_of(file)
 
 
 @contextmanager
@@ -170,13 +156,8 @@ def pipeline_to(sink: Counted) -> Pipeline:
 def flood(batches: Sequence[memoryview], directory: Path) -> dict[str, Any]:
     """Everything as fast as the agent can. What does not reach the client has to be told to it."""
     with served(directory) as (feeder, channel):
-        log_service = channel.unary_stream(
-            "/feeder.LogService/WatchLogs",
-            request_serializer=feeder_pb2.RequestMessage.SerializeToString,
-            response_deserializer=feeder_pb2.Log.FromString,
-        )
         got: list[Any] = []
-        stream = log_service(feeder_pb2.RequestMessage(Filter="all"))
+        stream = watch_logs(channel)
         reader = threading.Thread(target=lambda: got.extend(take(stream)))
         reader.start()
         wait_until(feeder, lambda: feeder.told.clients == 1)
@@ -204,6 +185,16 @@ def flood(batches: Sequence[memoryview], directory: Path) -> dict[str, Any]:
     }
 
 
+def watch_logs(channel: grpc.Channel) -> Any:
+    """The stream of all logs."""
+    watch = channel.unary_stream(
+        "/feeder.LogService/WatchLogs",
+        request_serializer=feeder_pb2.RequestMessage.SerializeToString,
+        response_deserializer=feeder_pb2.Log.FromString,
+    )
+    return watch(feeder_pb2.RequestMessage(Filter="all"))
+
+
 def take(stream: Any) -> Iterator[Any]:
     """All that comes until the other side ends."""
     try:
@@ -221,12 +212,7 @@ def child_seconds(pid: int) -> float:
 def latencies(payload: memoryview, directory: Path) -> dict[str, float]:
     """From the agent's reading of a ring to the client, one event after the other; seconds."""
     with served(directory) as (feeder, channel):
-        log_service = channel.unary_stream(
-            "/feeder.LogService/WatchLogs",
-            request_serializer=feeder_pb2.RequestMessage.SerializeToString,
-            response_deserializer=feeder_pb2.Log.FromString,
-        )
-        stream = log_service(feeder_pb2.RequestMessage(Filter="all"))
+        stream = watch_logs(channel)
         arrived: list[float] = []
         reader = threading.Thread(target=lambda: arrived.extend(time.monotonic() for _ in take(stream)))
         reader.start()
@@ -246,7 +232,7 @@ def latencies(payload: memoryview, directory: Path) -> dict[str, float]:
 
 def measure(kernel: str = "6.12") -> dict[str, Any]:
     """The figures, from records of that kernel."""
-    release, batches = recorded(kernel)
+    release, batches = recorded(kernel, "bench.feed")
     payload = memoryview(bytes(next(iter(records(batches[0])))))
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as directory:
         found = {"recorded_on": release} | flood(batches, Path(directory))
@@ -254,16 +240,5 @@ def measure(kernel: str = "6.12") -> dict[str, Any]:
         return found | latencies(payload, Path(directory))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--kernel", default="6.12", help="on which the records are made")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="only record, on this kernel")
-    arguments = parser.parse_args()
-    if arguments.record:
-        record(arguments.record)
-    else:
-        print(json.dumps(measure(arguments.kernel), indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    record_or_measure(__doc__, record, measure)

@@ -61,7 +61,7 @@ def alert(record: Record) -> Alert | None:
 
 
 def test_an_alert_names_the_rule_and_says_what_KubeArmors_would() -> None:
-    found = alert(called("unlink", b"/work\0../home/a//b\0"))
+    found = alert(called("unlink", b"/job\0../home/a//b\0"))
     assert found is not None
     assert (found.PolicyName, found.Action, found.Type) == ("calls", "Audit", "MatchedPolicy")
     assert (found.Operation, found.Resource, found.Result) == ("Syscall", "/home/a/b", "Passed")

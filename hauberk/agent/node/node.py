@@ -227,10 +227,13 @@ class Node:
             self.feeder.start(lambda: feeding.workloads(self.members))
         for member in self.members:
             self.ruling.retry(member)
+        # Before the first look at them, which then need not be repeated.
+        self._watch_policies()
+        self._watch_places()
         self.findings.of("policies", self.load_directory)
         self.findings.of("policies", self._rule_containers)
         self.catch_up()
-        self._watch()
+        self._look_into_new()
 
     def load_directory(self) -> None:
         """Read the watched directory anew. Raises HauberkError."""
@@ -264,14 +267,21 @@ class Node:
         if self.feeder is not None:
             self.feeder.configure(feeding.feeding_of(settings))
 
-    def _watch(self) -> None:
-        """Watch the directories that tell of containers, services and policies, and look into those that
-        were not watched before."""
-        if self.changes.watch([Path(self.settings.policies_directory)], written=True):
+    def _watch_policies(self) -> bool:
+        """Watch the directory of policies; whether it was not watched before."""
+        return self.changes.watch([Path(self.settings.policies_directory)], written=True)
+
+    def _watch_places(self) -> bool:
+        """Watch the directories that tell of containers and services; whether one was not watched before."""
+        return self.changes.watch([*self.starts.runtimes.watched(), SERVICES])
+
+    def _look_into_new(self) -> None:
+        """Watch what has come to be there, and look at what has happened in it before that."""
+        if self._watch_policies():
             self.findings.of("policies", self.load_directory)
             self.findings.of("policies", self.rule)
         for _ in range(_DEEPEST):
-            if not self.changes.watch([*self.starts.runtimes.watched(), SERVICES]):
+            if not self._watch_places():
                 break
             self.catch_up()
 
@@ -286,7 +296,7 @@ class Node:
             self.catch_up()
             if self.entrance is not None:
                 self.entrance.look_for_programs()
-        self._watch()
+        self._look_into_new()
 
     def catch_up(self) -> None:
         """Put whatever has come under its policies, and forget what has gone. Trouble becomes a finding."""

@@ -17,6 +17,7 @@ from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.feeder.wire import Change, Feeding, Grpc
 from hauberk.events.alert import Alert, Extras, Log
 from tests.agent.feeder.grpc.served import free_port, watch
+from tests.agent.feeder.making import feeding_in
 
 WEB = Change("added", "default", "web", "0123", "nginx", {"app": "web"}, 42)
 
@@ -27,12 +28,7 @@ def alert(count: int = 1, message: str = "") -> Alert:
 
 @pytest.fixture
 def feeding(tmp_path: Path) -> Feeding:
-    return Feeding(
-        cluster="default",
-        node_name="node",
-        socket=str(tmp_path / "agent.sock"),
-        state_directory=str(tmp_path),
-    )
+    return feeding_in(tmp_path)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from hauberk.agent.feeder.wire import EVENTS, Feeding
 from hauberk.events.alert import Alert, Extras
 from hauberk.events.where import parse_term
 from hauberk.sinks.recall import Span
+from tests.agent.feeder.making import feeding_in
 
 
 def alert(resource: str, size: int = 0) -> Alert:
@@ -45,15 +46,7 @@ def tell(feeder: Feeder, *resources: str, size: int = 0) -> None:
 
 
 def started(directory: Path, history_mib: int) -> Feeder:
-    feeder = Feeder(
-        Feeding(
-            cluster="default",
-            node_name="node",
-            socket=str(directory / "agent.sock"),
-            state_directory=str(directory),
-            history_mib=history_mib,
-        )
-    )
+    feeder = Feeder(feeding_in(directory, history_mib=history_mib))
     feeder.start(tuple)
     feeder.write([alert("first")])
     until(feeder, lambda: feeder.told.number == 1)

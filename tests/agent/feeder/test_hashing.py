@@ -14,11 +14,12 @@ import pytest
 
 from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.feeder.hashing import Hashing
-from hauberk.agent.feeder.wire import Change, Feeding, Grpc
+from hauberk.agent.feeder.wire import Change, Grpc
 from hauberk.events.alert import Alert, Extras, Log
 from hauberk.events.clock import unix_time
 
 from .grpc.served import free_port, watch
+from .making import feeding_in
 from .test_client import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has what the process keeps")
@@ -135,16 +136,7 @@ def test_it_keeps_the_right_to_read_and_no_other(hashing: Hashing) -> None:
 
 def test_clients_of_the_feeder_get_hashes(tmp_path: Path) -> None:
     asked = Grpc(address="127.0.0.1", port=free_port())
-    feeder = Feeder(
-        Feeding(
-            cluster="default",
-            node_name="node",
-            socket=str(tmp_path / "agent.sock"),
-            state_directory=str(tmp_path),
-            grpc=asked,
-            hashes=True,
-        )
-    )
+    feeder = Feeder(feeding_in(tmp_path, grpc=asked, hashes=True))
     feeder.start(tuple)
     address = f"127.0.0.1:{asked.port}"
     try:

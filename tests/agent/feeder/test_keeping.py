@@ -16,6 +16,7 @@ from hauberk.agent.feeder.wire import HISTORY, Feeding
 from hauberk.events.alert import Alert, Extras
 from hauberk.sinks.history import History
 from hauberk.sinks.recall import Kept, Recall, Span
+from tests.agent.feeder.making import feeding_in
 
 
 def alert(resource: str) -> Alert:
@@ -37,13 +38,7 @@ def kept(directory: Path) -> list[str]:
 
 
 def feeding(directory: Path) -> Feeding:
-    return Feeding(
-        cluster="default",
-        node_name="node",
-        socket=str(directory / "agent.sock"),
-        state_directory=str(directory),
-        history_mib=4,
-    )
+    return feeding_in(directory, history_mib=4)
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import pytest
 from hauberk.agent.feeder.client import Feeder
 from hauberk.agent.feeder.hub import Hub, Numbered
 from hauberk.agent.feeder.throttling import Throttled
-from hauberk.agent.feeder.wire import Feeding, Grpc
+from hauberk.agent.feeder.wire import Grpc
 from hauberk.events.alert import Alert, Extras
 from hauberk.events.throttle import Throttling
 
 from .grpc.served import free_port, watch
+from .making import feeding_in
 from .test_client import until
 
 
@@ -59,16 +60,7 @@ def test_what_is_held_back_is_told_when(seconds: int, close: bool) -> None:
 
 def test_clients_of_grpc_get_a_notice_and_the_sum(tmp_path: Path) -> None:
     asked = Grpc(address="127.0.0.1", port=free_port())
-    feeder = Feeder(
-        Feeding(
-            cluster="default",
-            node_name="node",
-            socket=str(tmp_path / "agent.sock"),
-            state_directory=str(tmp_path),
-            grpc=asked,
-            throttling=Throttling(3, 1),
-        )
-    )
+    feeder = Feeder(feeding_in(tmp_path, grpc=asked, throttling=Throttling(3, 1)))
     feeder.start(tuple)
     address = f"127.0.0.1:{asked.port}"
     try:

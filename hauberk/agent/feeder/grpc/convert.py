@@ -8,7 +8,10 @@ words: `Count` and `FirstTime` if it stands for several accesses, `Rule`, and `R
 
 import time
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
+
+from google.protobuf.message import Message
 
 from hauberk.agent.feeder.hub import Missing, Numbered
 from hauberk.api import feeder_pb2 as api
@@ -86,46 +89,34 @@ class Encoder:
 
     def alert(self, missing: Missing) -> bytes:
         """What a client for alerts is told in place of those that are missing."""
-        second, text = unix_time(time.time_ns())
-        return api.Alert(
-            Timestamp=second,
-            UpdatedTime=text,
-            ClusterName=self._cluster,
-            HostName=self._node,
-            Type=SYSTEM_EVENT,
-            Operation=MISSING,
-            Message=in_words(missing),
-            Data=f"missing={missing.accesses}",
-            EventData={"Missing": str(missing.accesses)},
-        ).SerializeToString()
+        return self._notice(api.Alert, Message=in_words(missing), **_missing_fields(missing))
 
     def log(self, missing: Missing) -> bytes:
         """The same for logs, which have no field for words."""
-        second, text = unix_time(time.time_ns())
-        return api.Log(
-            Timestamp=second,
-            UpdatedTime=text,
-            ClusterName=self._cluster,
-            HostName=self._node,
-            Type=SYSTEM_EVENT,
-            Operation=MISSING,
-            Resource=in_words(missing),
-            Data=f"missing={missing.accesses}",
-            EventData={"Missing": str(missing.accesses)},
-        ).SerializeToString()
+        return self._notice(api.Log, Resource=in_words(missing), **_missing_fields(missing))
 
     def message(self, missing: Missing) -> bytes:
         """The same for messages about the engine."""
+        return self._notice(api.Message, Type="Message", Level="WARN", Message=in_words(missing))
+
+    def _notice(self, kind: Callable[..., Message], **fields: Any) -> bytes:
+        """Something that the node says itself, now."""
         second, text = unix_time(time.time_ns())
-        return api.Message(
-            Timestamp=second,
-            UpdatedTime=text,
-            ClusterName=self._cluster,
-            HostName=self._node,
-            Type="Message",
-            Level="WARN",
-            Message=in_words(missing),
-        ).SerializeToString()
+        told = kind(
+            Timestamp=second, UpdatedTime=text, ClusterName=self._cluster, HostName=self._node, **fields
+        )
+        data: bytes = told.SerializeToString()
+        return data
+
+
+def _missing_fields(missing: Missing) -> dict[str, Any]:
+    """What alerts and logs have in common that stand for missing ones."""
+    return {
+        "Type": SYSTEM_EVENT,
+        "Operation": MISSING,
+        "Data": f"missing={missing.accesses}",
+        "EventData": {"Missing": str(missing.accesses)},
+    }
 
 
 def in_words(missing: Missing) -> str:
