@@ -172,17 +172,25 @@ def flood(batches: Sequence[memoryview], directory: Path) -> dict[str, Any]:
         wait_until(feeder, lambda: sink.writes == feeder.told.number)
         agent, child = time.process_time() - agent, child_seconds(feeder.pid) - child
         lost = feeder.lost
+        # What did not fit in its queue it is told when it has taken what did.
+        wait_until(feeder, lambda: sum(accounted(got)) + lost == sent)
     reader.join()
-    told_missing = sum(int(log.EventData["Missing"]) for log in got if log.Type == "SystemEvent")
-    logs = sum(log.Type != "SystemEvent" for log in got)
+    arrived, missing = accounted(got)
     return {
         "events": sent,
         "agent_seconds_per_10000": agent / sent * 10_000,
         "feeder_seconds_per_10000": child / sent * 10_000,
-        "client_got": logs,
-        "client_was_told_of": told_missing,
+        "client_got": arrived,
+        "client_was_told_of": missing,
         "dropped_by_agent": lost,
     }
+
+
+def accounted(got: Sequence[Any]) -> tuple[int, int]:
+    """How many events a client got, and of how many it was told that they are missing."""
+    so_far = tuple(got)
+    notices = [log for log in so_far if log.Type == "SystemEvent"]
+    return len(so_far) - len(notices), sum(int(log.EventData["Missing"]) for log in notices)
 
 
 def watch_logs(channel: grpc.Channel) -> Any:
