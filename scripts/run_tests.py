@@ -8,22 +8,26 @@ and only then are all of them there: else it is Podman with crun, on one kernel.
 
 Nothing stops at the first failure, because one run should tell all. The last line has the totals of all runs,
 in pytest's words; the status is 0 only if every check passed, every run ended by itself and no test failed. A
-lost virtual machine is reported as such and not as a failed test.
+lost virtual machine is reported as such and not as a failed test. What runs after LIMIT_SECONDS is ended and
+reported too, so that there is a report before whoever waits for one gives up.
 """
 
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Timer
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
@@ -80,6 +84,10 @@ PODMAN = Machine(
 CONTAINERS = tuple(Machine(f"{each}-containers", each, "", CONTAINER_TESTS, "3G") for each in ("6.12", "6.1"))
 AT_A_TIME = 2
 """Runs side by side: a machine of the lab has one processor."""
+LIMIT_SECONDS = 24 * 60 * 60 if os.environ.get("HAUBERK_FULL") == "1" else 72 * 60
+"""For everything. CI has 90 minutes, for the set-up and `make bench-check` too."""
+LAST_WORDS_SECONDS = 30
+START = time.monotonic()
 
 
 @dataclass(slots=True)
@@ -138,11 +146,35 @@ def c_files() -> list[str]:
     return sorted(str(path) for folder in folders for path in folder.rglob("*.[ch]"))
 
 
+@contextmanager
+def limited(process: subprocess.Popen[bytes], name: str, outcome: Outcome) -> Iterator[None]:
+    """Ends a process if time runs out: as Ctrl-C does, so that it can still tell, and then for good."""
+
+    def end() -> None:
+        outcome.faults.append(f"{name}: had not ended {LIMIT_SECONDS // 60} minutes after the start of all")
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(LAST_WORDS_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+    timer = Timer(max(0, START + LIMIT_SECONDS - time.monotonic()), end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def run_here(outcome: Outcome, extra: Iterable[str]) -> None:
     with tempfile.TemporaryDirectory() as reports:
         report = Path(reports, "here.xml")
         command = [*PYTEST, "-q", "--ignore=tests/kernel", f"--junit-xml={report}", *extra]
-        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+        with (
+            subprocess.Popen(command, cwd=ROOT) as process,
+            limited(process, "tests on this machine", outcome),
+        ):
+            status = process.wait()
         outcome.add_report("tests on this machine", report, status)
 
 
@@ -200,6 +232,7 @@ def boot(outcome: Outcome, machine: Machine) -> None:
         subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process,
+        limited(process, f"tests on {machine.name}", outcome),
     ):
         assert process.stdout
         for raw in process.stdout:
@@ -221,7 +254,6 @@ def main() -> int:
     which.add_argument("--quick", action="store_true", help="leave out everything that boots a machine")
     which.add_argument("--containers", action="store_true", help="only what needs container runtimes")
     chosen = parser.parse_args()
-    start = time.monotonic()
     os.chdir(ROOT)
     outcome = Outcome()
     if chosen.containers:
@@ -236,7 +268,7 @@ def main() -> int:
     print()
     for fault in outcome.faults:
         print(f"FAULT {fault}")
-    print(outcome.line(time.monotonic() - start), flush=True)
+    print(outcome.line(time.monotonic() - START), flush=True)
     return 1 if outcome.faults else 0
 
 

@@ -10,7 +10,7 @@ from hauberk.agent.config.settings import Settings
 from hauberk.agent.control.place import LOCK, AgentLock
 from hauberk.agent.control.server import ControlServer
 from hauberk.agent.feeder.client import Feeder
-from hauberk.agent.feeder.wire import HISTORY
+from hauberk.agent.feeder.wire import EVENTS, HISTORY
 from hauberk.agent.gate.keeper import Gatekeeper
 from hauberk.agent.gate.protocol import SOCKET as GATE
 from hauberk.agent.node import cgroup
@@ -103,8 +103,11 @@ def uninstall(settings: Settings) -> list[str]:
             path.unlink()
         cgroup.remove()
         remove_grpc_directory(settings)
-    Path(settings.socket).parent.joinpath(LOCK).unlink(missing_ok=True)
-    for path in (Path(settings.socket).parent, Path(settings.state_directory), STATE_ROOT, PIN_ROOT):
+    run = Path(settings.socket).parent
+    # A feeder that was killed has left its socket.
+    for name in (EVENTS, LOCK):
+        run.joinpath(name).unlink(missing_ok=True)
+    for path in (run, Path(settings.state_directory), STATE_ROOT, PIN_ROOT):
         # Whatever else is in there is not the agent's.
         with suppress(OSError):
             path.rmdir()

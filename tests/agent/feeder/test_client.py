@@ -101,6 +101,7 @@ def test_while_no_process_is_there_a_finding_says_so(feeder: Feeder) -> None:
     until(feeder, lambda: not feeder.findings)
 
 
+@pytest.mark.grpc
 def test_what_happens_reaches_clients_also_those_of_the_next_process(
     feeder: Feeder, feeding: Feeding
 ) -> None:

@@ -134,6 +134,7 @@ def test_it_keeps_the_right_to_read_and_no_other(hashing: Hashing) -> None:
     assert facts["NoNewPrivs"] == "1"
 
 
+@pytest.mark.grpc
 def test_clients_of_the_feeder_get_hashes(tmp_path: Path) -> None:
     asked = Grpc(address="127.0.0.1", port=free_port())
     feeder = Feeder(feeding_in(tmp_path, grpc=asked, hashes=True))

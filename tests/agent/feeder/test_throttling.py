@@ -58,6 +58,7 @@ def test_what_is_held_back_is_told_when(seconds: int, close: bool) -> None:
     assert got[-1].number == 500
 
 
+@pytest.mark.grpc
 def test_clients_of_grpc_get_a_notice_and_the_sum(tmp_path: Path) -> None:
     asked = Grpc(address="127.0.0.1", port=free_port())
     feeder = Feeder(feeding_in(tmp_path, grpc=asked, throttling=Throttling(3, 1)))

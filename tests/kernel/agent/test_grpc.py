@@ -17,6 +17,8 @@ from tests.kernel.agent.agent import Agent, run
 from tests.kernel.agent.test_host import file_rule, host_policy
 from tests.kernel.run.hauberk import HAUBERK, until
 
+pytestmark = pytest.mark.grpc
+
 ADDRESS = "127.0.0.1:32767"
 SOCKET = "unix:/run/hauberk-agent/grpc/hauberk.sock"
 PROBE = """

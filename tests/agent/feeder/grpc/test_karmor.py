@@ -28,7 +28,10 @@ from tests.agent.feeder.grpc.agents import AgentWithoutEngine
 from tests.agent.feeder.grpc.served import SECONDS, Served, alert, free_port, log
 
 KARMOR = binary()
-pytestmark = pytest.mark.skipif(not KARMOR.exists(), reason=f"{KARMOR} is not there: make karmor")
+pytestmark = [
+    pytest.mark.grpc,
+    pytest.mark.skipif(not KARMOR.exists(), reason=f"{KARMOR} is not there: make karmor"),
+]
 
 CONTAINER = """
 apiVersion: security.kubearmor.com/v1

@@ -18,6 +18,8 @@ from hauberk.events.identity import PodOwner
 from hauberk.events.text import escape
 from tests.agent.feeder.grpc.served import Served, alert, health_check, log, watch
 
+pytestmark = pytest.mark.grpc
+
 
 def test_health_check_answers_with_the_nonce(channel: grpc.Channel) -> None:
     assert health_check(channel, 12345) == 12345

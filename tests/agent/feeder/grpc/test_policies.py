@@ -16,6 +16,8 @@ from hauberk.api import policy_pb2 as api
 from tests.agent.feeder.grpc.agents import AgentWithoutEngine
 from tests.agent.feeder.grpc.served import SECONDS, Served, free_port
 
+pytestmark = pytest.mark.grpc
+
 SPEC = {
     "selector": {"matchLabels": {"kubearmor.io/container.name": "web"}},
     "process": {"matchPaths": [{"path": "/bin/sleep", "pts": False}]},

@@ -21,6 +21,8 @@ from hauberk.agent.feeder.wire import Grpc
 from hauberk.api import feeder_pb2, policy_pb2
 from tests.agent.feeder.grpc.served import SECONDS, WEB, Served, alert, free_port, health_check, watch
 
+pytestmark = pytest.mark.grpc
+
 ALL = {
     "feeder.LogService",
     "policy.PolicyService",

@@ -6,9 +6,12 @@ from typing import Any
 
 import grpc
 import msgspec
+import pytest
 
 from hauberk.api import state_agent_pb2 as api
 from tests.agent.feeder.grpc.served import SECONDS, WEB, Served
+
+pytestmark = pytest.mark.grpc
 
 
 def call(channel: grpc.Channel, method: str, answer: Any) -> Any:

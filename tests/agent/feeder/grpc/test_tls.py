@@ -13,6 +13,8 @@ from hauberk.agent.feeder.wire import Grpc
 from hauberk.cli.certificates import certificates
 from tests.agent.feeder.grpc.served import SECONDS, Served, alert, free_port, health_check, watch
 
+pytestmark = pytest.mark.grpc
+
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
