@@ -10,7 +10,7 @@ what is pinned lives on when all of it is.
 import errno
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -178,6 +178,30 @@ def run_task_iter(program: Program, pidfd: int = -1) -> bytes:
         fail(KernelError, f"running iterator {program.name}", error.errno or 0)
     finally:
         os.close(fd)
+
+
+def programs() -> Iterator[Program]:
+    """Every program that the kernel has, open while it is looked at. Needs CAP_SYS_ADMIN."""
+    for number in _numbers(lib.bpf_prog_get_next_id):
+        fd = int(lib.bpf_prog_get_fd_by_id(number))
+        if fd >= 0:  # else it has gone meanwhile
+            with Program(fd, f"program {number}") as program:
+                yield program
+
+
+def links() -> Iterator[Link]:
+    """Every link that is not about to end, open while it is looked at. Needs CAP_SYS_ADMIN."""
+    for number in _numbers(lib.bpf_link_get_next_id):
+        fd = int(lib.bpf_link_get_fd_by_id(number))
+        if fd >= 0:
+            with Link(fd, f"link {number}") as link:
+                yield link
+
+
+def _numbers(following: Callable[[int, Any], int]) -> Iterator[int]:
+    number = ffi.new("uint32_t *")
+    while following(number[0], number) >= 0:
+        yield int(number[0])
 
 
 def wait_for_programs() -> None:

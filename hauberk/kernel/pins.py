@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an earlier process left pinned below a bpffs directory: maps/NAME, programs/NAME, links/NAME.
 
-Adopting opens all of it again; removing it is what ends its life, and with the links the enforcement.
+Adopting opens all of it again; removing it (unpinning.py) is what ends its life, and with the links the
+enforcement.
 """
 
 import ctypes
@@ -17,7 +18,7 @@ from hauberk.kernel.maps import Map, pin_name
 
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
-_KINDS: Final = ("links", "programs", "maps")
+KINDS: Final = ("links", "programs", "maps")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -35,11 +36,11 @@ class Pinned:
         """Opens everything pinned below `directory`. Raises PinError."""
         found = cls()
         try:
-            for path in _entries(directory / "maps"):
+            for path in entries(directory / "maps"):
                 found.maps[path.name] = Map(open_pin(path), path.name)
-            for path in _entries(directory / "programs"):
+            for path in entries(directory / "programs"):
                 found.programs[path.name] = Program(open_pin(path), path.name)
-            for path in _entries(directory / "links"):
+            for path in entries(directory / "links"):
                 found.links[path.name] = Link(open_pin(path), path.name)
         except BaseException:
             found.close()
@@ -84,23 +85,6 @@ def open_pin(path: Path) -> int:
     return fd
 
 
-def unpin(directory: Path) -> None:
-    """Removes the pins below `directory` and the directory, links first, and before these the same of the
-    directories below it."""
-    try:
-        for path in _entries(directory):
-            if path.is_dir() and path.name not in _KINDS:
-                unpin(path)
-        for kind in _KINDS:
-            for path in _entries(directory / kind):
-                path.unlink()
-            if (directory / kind).is_dir():
-                (directory / kind).rmdir()
-        directory.rmdir()
-    except OSError as error:
-        raise PinError(f"unpinning {directory}: {error.strerror}", error.errno or 0) from error
-
-
 def exchange(one: Path, other: Path) -> None:
     """Swaps two names of one bpffs in one step (since 5.16, commit 3871cb8cf741, "libfs: Support
     RENAME_EXCHANGE in simple_rename()"). Raises PinError."""
@@ -114,7 +98,8 @@ def is_bpffs(directory: Path) -> bool:
     return directory.is_dir() and _file_system_type(directory) == "bpf"
 
 
-def _entries(directory: Path) -> list[Path]:
+def entries(directory: Path) -> list[Path]:
+    """What is pinned in a directory, in order; nothing if there is none."""
     return sorted(directory.iterdir()) if directory.is_dir() else []
 
 

@@ -302,3 +302,9 @@ def test_every_call_that_the_kernel_has_can_be_named(arena: Arena) -> None:
     assert len(gone) < 30, gone
     arena.engine.lift(ran.workload)
     assert arena.engine.calls.attached() == []
+    # Too many links that go at once would block a queue of the kernel for good. What is stuck there cannot be
+    # killed, so it is not waited for.
+    attached = subprocess.Popen(
+        [sys.executable, "-c", "from hauberk.kernel import features; features.probe()"]
+    )
+    assert attached.wait(timeout=300) == 0

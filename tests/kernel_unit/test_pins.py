@@ -12,7 +12,8 @@ import pytest
 
 from hauberk.kernel.errors import PinError
 from hauberk.kernel.libbpf import BpfObject, run_task_iter
-from hauberk.kernel.pins import Pinned, is_bpffs, unpin
+from hauberk.kernel.pins import Pinned, is_bpffs
+from hauberk.kernel.unpinning import unpin
 
 Load = Callable[..., BpfObject]
 

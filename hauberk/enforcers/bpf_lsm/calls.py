@@ -20,7 +20,8 @@ from hauberk.kernel.features import available_functions
 from hauberk.kernel.libbpf import BpfObject, Link
 from hauberk.kernel.loader import object_image
 from hauberk.kernel.maps import Map, pin_name
-from hauberk.kernel.pins import Pinned, open_pin, unpin
+from hauberk.kernel.pins import Pinned, open_pin
+from hauberk.kernel.unpinning import let_go, unpin
 
 DIRECTORY: Final = "syscalls"
 """Below an engine's directory."""
@@ -188,10 +189,11 @@ class NamedCalls:
                 calls.delete(_key(*each))
         numbers = {number for _, number in self._named()}
         needed = {each.name for each in functions_for(numbers)} if numbers else set()
-        for function in set(self.attached()) - needed:
+        unneeded = sorted(set(self.attached()) - needed)
+        for function in unneeded:
             self._missed += self._misses(function)
             self._unguard(function)
-            self._link(function).unlink()
+        let_go(list(map(self._link, unneeded)))
         if not numbers:
             self.close()
             if self._path.exists():

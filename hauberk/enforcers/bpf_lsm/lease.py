@@ -21,7 +21,8 @@ from hauberk.kernel.errors import KernelError, PinError
 from hauberk.kernel.features import BPFFS
 from hauberk.kernel.maps import Map, pin_name
 from hauberk.kernel.namespaces import mount_bpffs
-from hauberk.kernel.pins import exchange, is_bpffs, open_pin, unpin
+from hauberk.kernel.pins import exchange, is_bpffs, open_pin
+from hauberk.kernel.unpinning import unpin
 
 PIN_ROOT: Final = BPFFS / "hauberk"
 SHARED: Final = PIN_ROOT / "shared"
