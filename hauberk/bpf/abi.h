@@ -131,6 +131,8 @@ struct hb_event {
 	__u32 uid; /* of the task, host-side */
 	__u32 owner; /* uid of the object's owner; ~0 if there is none */
 	__u32 slot; /* of hb_repeats, counted from 1, in which repeats of it are counted; 0: nowhere */
+	__u32 login; /* uid that logged in, and its session, as the kernel's audit has them; ~0: none, or no audit */
+	__u32 session;
 	/*
 	 * open, inherit, hold: f_flags, and of the latter two the descriptor; socket: family, type, protocol, HB_ADDRESS_* or the
 	 * bytes of the address; capable: number;

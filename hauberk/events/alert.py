@@ -51,6 +51,10 @@ class Extras(msgspec.Struct, omit_defaults=True, gc=False, kw_only=True):
     """There are more ancestors than are known, or than the record holds."""
     ObjectOwner: int | None = None
     """User id of the object's owner."""
+    LoginUID: int | None = None
+    """User id that logged in, whatever users the task has become since (audit's `auid`)."""
+    SessionID: int | None = None
+    """Number of that login (audit's `ses`)."""
     HostTID: int = 0
     """Thread id on the host, for a thread that is not its process's first."""
     Count: int = 1

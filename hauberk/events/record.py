@@ -16,6 +16,8 @@ from hauberk.errors import HauberkError
 
 NO_OWNER: Final = 0xFFFFFFFF
 """In `Record.owner`: the access has no object with an owner."""
+NO_LOGIN: Final = 0xFFFFFFFF
+"""In `Record.login` and `Record.session`: the task is of no login, or the kernel has no audit."""
 
 
 OWN_ADDRESS: Final = 256
@@ -129,6 +131,8 @@ _MEMBERS: Final = (
     ("uid", "I", 1),
     ("owner", "I", 1),
     ("slot", "I", 1),
+    ("login", "I", 1),
+    ("session", "I", 1),
     ("detail", "I", 4),
     ("flags", "H", 1),
     ("length", "H", len(STRINGS)),
@@ -183,6 +187,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     uid: int
     owner: int
     slot: int
+    login: int
+    session: int
     detail: tuple[int, int, int, int]
     flags: int = 0
     object: bytes = b""
@@ -208,7 +214,7 @@ def decode(payload: bytes | memoryview) -> Record:
         raise RecordError(f"a record of {len(payload)} bytes is shorter than its head")
     (
         time_ns, workload, generation, rule, verdict, section, call,
-        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot,
+        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot, login, session,
         detail0, detail1, detail2, detail3, flags,
         object_, other, exe, parent, cwd, tty, comm, address, wire, ancestry, args,
     ) = _HEAD.unpack_from(payload)  # fmt: skip
@@ -230,7 +236,7 @@ def decode(payload: bytes | memoryview) -> Record:
         raise RecordError(f"a record whose strings take {args} bytes, of which {len(text)} are there")
     return Record(
         time_ns, workload, generation, rule, verdict, section, call,
-        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot,
+        tgid, tid, parent_tgid, ns_tgid, ns_parent_tgid, uid, owner, slot, login, session,
         (detail0, detail1, detail2, detail3), flags,
         text[:object_], text[object_:other], text[other:exe], text[exe:parent],
         text[parent:cwd], text[cwd:tty], text[tty:comm], text[comm:address],

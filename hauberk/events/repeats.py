@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from hauberk.events.record import LAST_SECTION, LAST_VERDICT, NO_OWNER, Call, Record, layout_of
+from hauberk.events.record import LAST_SECTION, LAST_VERDICT, NO_LOGIN, NO_OWNER, Call, Record, layout_of
 
 SLOTS: Final = 4096
 """Slots of a window (HB_REPEATS)."""
@@ -64,7 +64,7 @@ class Repeat(msgspec.Struct, frozen=True, gc=False):
         """The record of such an access, as far as the slot knows it: without task and object."""
         return Record(
             self.last_ns, self.workload, self.generation, self.rule, self.verdict, self.section, self.call,
-            0, 0, 0, 0, 0, 0, NO_OWNER, self.slot, (0, 0, 0, 0),
+            0, 0, 0, 0, 0, 0, NO_OWNER, self.slot, NO_LOGIN, NO_LOGIN, (0, 0, 0, 0),
         )  # fmt: skip
 
 

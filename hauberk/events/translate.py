@@ -34,7 +34,7 @@ from hauberk.events.ancestry import ancestors
 from hauberk.events.clock import Clock
 from hauberk.events.identity import RuleIdentity, WorkloadIdentity
 from hauberk.events.mask import Mask
-from hauberk.events.record import CUT, NO_OWNER, Call, Record
+from hauberk.events.record import CUT, NO_LOGIN, NO_OWNER, Call, Record
 from hauberk.events.repeats import Repeat
 from hauberk.events.text import encodable, escape
 from hauberk.events.users import UserNames
@@ -194,6 +194,10 @@ class Translator:
             extras.Other = escape(record.other)
         if record.owner != NO_OWNER:
             extras.ObjectOwner = record.owner
+        if record.login != NO_LOGIN:
+            extras.LoginUID = record.login
+        if record.session != NO_LOGIN:
+            extras.SessionID = record.session
 
         exe = event.Source = _escape_again(record.exe)
         if record.call == Call.EXEC:

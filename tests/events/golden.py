@@ -219,6 +219,9 @@ CASES: dict[str, Record] = {
     "dns_query_that_could_not_be_read": seen(
         Section.NETWORK, Call.DNS, detail=(2, 2, 17, 16), address=DNS_SERVER, text=b""
     ),
+    "process_exit_seen_of_a_login": seen(
+        Section.PROCESS, Call.EXIT, detail=(0, 0, 0, 0), login=1000, session=3
+    ),
     "process_exit_seen": seen(Section.PROCESS, Call.EXIT, detail=(3 << 8, 0, 0, 0)),
     "process_killed_seen": seen(Section.PROCESS, Call.EXIT, detail=(0x8B, 0, 0, 0)),
     "file_rename_seen": seen(

@@ -7,10 +7,10 @@ does not cancel out here.
 
 import struct
 
-from hauberk.events.record import NO_OWNER, STRINGS, Call, Record
+from hauberk.events.record import NO_LOGIN, NO_OWNER, STRINGS, Call, Record
 from hauberk.events.repeats import SLOTS, WINDOW_BYTES, Repeat
 
-HEAD = struct.Struct("=QIIIBBHIIIIIIIIIIIIH11H")
+HEAD = struct.Struct("=QIIIBBHIIIIIIIIIIIIIIH11H")
 
 SLOT = struct.Struct("=QQQQQIIIBBH")
 
@@ -34,6 +34,8 @@ def pack(record: Record) -> bytes:
         record.uid,
         record.owner,
         record.slot,
+        record.login,
+        record.session,
         *record.detail,
         record.flags,
         *map(len, strings),
@@ -60,6 +62,8 @@ def access(**changes: object) -> Record:
         "uid": 33,
         "owner": NO_OWNER,
         "slot": 0,
+        "login": NO_LOGIN,
+        "session": NO_LOGIN,
         "detail": (0, 0, 0, 0),
         "object": b"/etc/shadow",
         "exe": b"/usr/bin/dash",

@@ -38,6 +38,8 @@ records = st.builds(
     uid=u32,
     owner=u32,
     slot=u32,
+    login=u32,
+    session=u32,
     detail=st.tuples(u32, u32, u32, u32),
     **dict.fromkeys(STRINGS, strings),
 )

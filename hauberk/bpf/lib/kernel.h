@@ -294,6 +294,8 @@ struct task_struct {
 	struct css_set *cgroups;
 	sigset_t blocked;
 	void *io_uring; /* not NULL once the task has used it */
+	kuid_t loginuid; /* these two with CONFIG_AUDIT only */
+	unsigned int sessionid;
 	char comm[16];
 };
 

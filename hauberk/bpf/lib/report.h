@@ -116,6 +116,11 @@ __noinline int write_record(struct hb_access *x, u32 slot)
 	e->uid = BPF_CORE_READ(task, cred, uid.val);
 	e->owner = x->owner;
 	e->slot = 0;
+	e->login = e->session = ~0u;
+	if (bpf_core_field_exists(task->loginuid)) {
+		e->login = BPF_CORE_READ(task, loginuid.val);
+		e->session = BPF_CORE_READ(task, sessionid);
+	}
 	e->flags = 0;
 	__builtin_memcpy(e->detail, x->detail, sizeof(e->detail));
 	s->walk.out = sizeof(*e);

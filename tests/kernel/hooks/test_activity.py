@@ -54,6 +54,20 @@ def test_of_a_process_with_threads_one_end_is_told(arena: Arena) -> None:
     assert [each.EventData["Status"] for each in told(ran, "exit")] == ["0"]
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/loginuid"), reason="needs a kernel with CONFIG_AUDIT")
+def test_what_a_login_began_names_the_login(arena: Arena) -> None:
+    ran = script(
+        arena,
+        "import os\n"
+        "with open('/proc/self/loginuid', 'w') as file: file.write('4242')\n"
+        "os.setresuid(5, 5, 5)\n"
+        "with open('/proc/self/sessionid') as file: print(file.read())\n",
+        Seen.CAPABILITIES,
+    )
+    (user,) = told(ran, "setuid")
+    assert (user.Hauberk.LoginUID, user.Hauberk.SessionID) == (4242, int(ran.output))
+
+
 def test_changes_of_user_and_group_are_told(arena: Arena) -> None:
     ran = script(arena, "import os; os.setresgid(7, 8, 9); os.setresuid(5, 6, 7)", Seen.CAPABILITIES)
     (group,), (user,) = told(ran, "setgid"), told(ran, "setuid")
