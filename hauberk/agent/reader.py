@@ -62,6 +62,7 @@ class Reader:
         if self._closed is None:
             self._close()
         self._read_until(lambda: self._closed is None)
+        self._pipeline.tell_held()
 
     def _read_until(self, done: Callable[[], bool]) -> None:
         for _ in range(_PATIENCE):

@@ -89,6 +89,7 @@ enum hb_call {
 	HB_CALL_EXIT, /* not an access: the process has ended */
 	HB_CALL_SETUID,
 	HB_CALL_SETGID,
+	HB_CALL_EXECUTED, /* not an access: what came of an exec that was reported; a head alone */
 	HB_CALL_SYSCALL = 60, /* a system call that a rule names, whatever it does */
 };
 
@@ -135,7 +136,8 @@ struct hb_event {
 	__u32 session;
 	/*
 	 * open, inherit, hold: f_flags, and of the latter two the descriptor; socket: family, type, protocol, HB_ADDRESS_* or the
-	 * bytes of the address; capable: number;
+	 * bytes of the address; capable: number; exec: arguments, and if what comes of it will be reported its number; executed:
+	 * this number, and the result (0 or a negative errno);
 	 * mmap: prot; kill: signal and host-side process id; ptrace: mode and process id; syscall: number (of x86-64), result
 	 * (0, a negative errno, or HB_ATTEMPTED), and two of its arguments
 	 */
@@ -188,6 +190,7 @@ struct hb_label {
 	__u32 next_program; /* class of the program that the exec will run */
 	__u32 flags;
 	__u32 exec; /* of its program, in `lineage` */
+	__u32 outcome; /* number of the exec under way that was reported; 0: none */
 };
 
 /* What the programs and maps are that this engine was loaded with; user space asks before it adopts them. */

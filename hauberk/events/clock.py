@@ -51,6 +51,10 @@ class Clock:
         if self._boottime() - self._measured_ns >= self._refresh_after_ns:
             self.refresh()
 
+    def boot_ns(self) -> int:
+        """What CLOCK_BOOTTIME says now."""
+        return self._boottime()
+
     def unix(self, boot_ns: int) -> tuple[int, str]:
         """The moment as `unix_time` gives it."""
         return unix_time(boot_ns + self._offset_ns)

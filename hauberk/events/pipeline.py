@@ -7,6 +7,7 @@ from typing import Final, Protocol
 import msgspec
 
 from hauberk.events.alert import Alert, Log
+from hauberk.events.outcomes import Outcomes, has_outcome
 from hauberk.events.record import Call, RecordError, decode
 from hauberk.events.repeats import Firsts, decode_repeats
 from hauberk.events.summary import Summary
@@ -15,6 +16,7 @@ from hauberk.events.translate import Translator
 # Bounds the memory that a full ring takes when it is read at one go.
 _SLICE: Final = 256
 _ENDED: Final = int(Call.ENDED)
+_EXECUTED: Final = int(Call.EXECUTED)
 
 
 class Sink(Protocol):
@@ -66,6 +68,7 @@ class Pipeline:
         self._lost_events = 0
         self._corrupt = 0
         self._firsts = Firsts()
+        self._outcomes = Outcomes()
         self._ended: dict[int, set[int]] = {}
         self.summary = Summary()
 
@@ -87,13 +90,16 @@ class Pipeline:
                 # what the workload did comes before the news of its end, its repeats included
                 self._ended[record.workload] = {parity for parity in (0, 1) if self._firsts.of(parity)}
                 self._tell_ended()
+            elif record.call == _EXECUTED:
+                events += self._outcomes.settle(record)
             else:
                 if record.slot:
                     self._firsts.add(record)
                 resolved = self._translator.resolve(record)
                 if resolved is not None:
-                    events.append(self._translator.translate(resolved))
-                if len(events) == _SLICE:
+                    event = self._translator.translate(resolved)
+                    events += self._outcomes.hold(resolved, event) if has_outcome(resolved) else (event,)
+                if len(events) >= _SLICE:
                     self._deliver(events)
                     events = []
         self._deliver(events)
@@ -138,8 +144,13 @@ class Pipeline:
 
     def flush(self) -> None:
         """Let the sinks try again what they had to keep. For quiet moments."""
+        self._deliver(self._outcomes.overdue(self._translator.clock.boot_ns()))
         for sink in self._sinks:
             sink.flush()
+
+    def tell_held(self) -> None:
+        """Tell of execs of which it is not known what came of them. All records have been fed."""
+        self._deliver(self._outcomes.rest())
 
     def note_ring_losses(self, violations: int, events: int) -> None:
         """Say what the kernel's loss counters stand at; they count from the pipeline's beginning."""

@@ -88,6 +88,8 @@ class Call(IntEnum):
     """Not an access: the process has ended."""
     SETUID = 42
     SETGID = 43
+    EXECUTED = 44
+    """Not an access: what came of an exec that was reported."""
     SYSCALL = 60
     """A system call that a rule names, whatever it does."""
 
@@ -166,9 +168,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     `time_ns` is CLOCK_BOOTTIME. Ids without `ns_` are those of the host. `detail` depends on `call`: open
     flags; family, type and protocol of a socket, and how its `address` is known (`OWN_ADDRESS`,
     `PEER_ADDRESS`); a capability's number; the protection asked of a mapping; of a system call its number,
-    its result and two of its arguments. `args` are those of an exec, or the paths that a system call was
-    given (`syscalls`). `address` is a `struct sockaddr`, `text` the beginning of a DNS message, `ancestry`
-    what `ancestry.ancestors` reads.
+    its result and two of its arguments; of an exec how many arguments it has, and if what comes of it is
+    reported the number under which it is (`outcomes`). `args` are those of an exec, or the paths that a
+    system call was given (`syscalls`). `address` is a `struct sockaddr`, `text` the beginning of a DNS
+    message, `ancestry` what `ancestry.ancestors` reads.
     `slot`, if not 0, is where repeats of it are counted (`repeats`).
     """
 

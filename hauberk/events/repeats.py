@@ -37,7 +37,7 @@ _SLOT: Final = Struct("=" + "".join(code for _, code, _ in _MEMBERS))
 HB_REPEAT_LAYOUT: Final = layout_of(_MEMBERS)
 """What the decoder takes `struct hb_repeat` to be, for the comparison with BTF."""
 WINDOW_BYTES: Final = SLOTS * _SLOT.size
-_COUNTED: Final = frozenset(Call) - {Call.ENDED, Call.HOLD, Call.DNS, Call.EXIT}
+_COUNTED: Final = frozenset(Call) - {Call.ENDED, Call.HOLD, Call.DNS, Call.EXIT, Call.EXECUTED}
 _FREE: Final = bytes(64 * _SLOT.size)
 
 

@@ -145,7 +145,7 @@ class Translator:
         return None if index is None else with_fields(record, rule=index)
 
     def translate(self, record: Record) -> Alert | Log:
-        """The alert or log for an access. Not for `Call.ENDED`, which is none."""
+        """The alert or log for an access. Not for `Call.ENDED` and `Call.EXECUTED`, which are none."""
         key = (
             record.workload, record.generation, record.rule, record.verdict, record.section, record.call
         )  # fmt: skip

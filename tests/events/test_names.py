@@ -83,7 +83,7 @@ def test_capabilities_have_the_names_that_policies_use():
     assert names.capability(len(CAPABILITIES)) == f"CAP_{len(CAPABILITIES)}"
 
 
-OTHERS = (Call.ENDED, Call.DNS, Call.EXIT)
+OTHERS = (Call.ENDED, Call.DNS, Call.EXIT, Call.EXECUTED)
 
 
 def test_every_call_that_is_an_access_has_a_name_of_its_own():

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a ring's batches to the sinks, and what is counted on the way."""
 
+import errno
+
 from hauberk.events.alert import Alert, Log
+from hauberk.events.clock import Clock
+from hauberk.events.outcomes import MOST, PATIENCE_NS, UNKNOWN_REASON
 from hauberk.events.pipeline import Losses, Pipeline
 from hauberk.events.record import Call
 from hauberk.events.summary import Summary
@@ -125,3 +129,69 @@ def test_permitted_accesses_become_logs():
     sink = Collector()
     Pipeline(translator(), [sink]).feed([pack(access(rule=NONE, verdict=Verdict.PERMIT))])
     assert [type(event) for event in sink.events] == [Log]
+
+
+def execution(number, **changes):
+    """A permitted exec whose outcome will come under this number."""
+    values = {"section": Section.PROCESS, "call": Call.EXEC, "verdict": Verdict.PERMIT, "rule": NONE}
+    return pack(access(**(values | {"object": b"/bin/a", "detail": (1, number, 0, 0)} | changes)))
+
+
+def outcome(number, error=0):
+    return pack(
+        access(
+            call=Call.EXECUTED, section=Section.PROCESS, verdict=0, detail=(number, -error & 0xFFFFFFFF, 0, 0)
+        )
+    )
+
+
+def test_an_exec_has_the_result_that_came_of_it():
+    sink = Collector()
+    pipeline = Pipeline(translator(), [sink])
+    pipeline.feed([execution(1), execution(2, object=b"/bin/script"), execution(3), execution(2)])
+    assert sink.events == []
+    pipeline.feed([outcome(2, errno.ENOEXEC), outcome(1), outcome(3, errno.ENOENT), outcome(3), outcome(9)])
+    assert [(event.Resource, event.Result) for event in sink.events] == [
+        ("/bin/script", "Exec format error"),
+        ("/bin/a", "Exec format error"),
+        ("/bin/a", "Passed"),
+        ("/bin/a", "No such file or directory"),
+    ]
+    assert not any(event.Hauberk.Reason for event in sink.events)
+
+
+def test_what_is_refused_audited_or_without_a_number_waits_for_nothing():
+    sink = Collector()
+    Pipeline(translator(), [sink]).feed(
+        [execution(1, verdict=Verdict.REFUSE), execution(1, verdict=Verdict.AUDIT), execution(0)]
+    )
+    assert [event.Result for event in sink.events] == ["Permission denied", "Passed", "Passed"]
+
+
+def test_an_exec_whose_outcome_is_lost_is_told_and_says_so():
+    now = [0]
+    sink = Collector()
+    made = translator()
+    made.clock = Clock(lambda: now[0], lambda: now[0])
+    pipeline = Pipeline(made, [sink])
+    pipeline.feed([execution(1, time_ns=10), execution(2, time_ns=20)])
+    now[0] = PATIENCE_NS + 9
+    pipeline.flush()
+    assert sink.events == []
+    now[0] += 1
+    pipeline.flush()
+    pipeline.flush()
+    assert [event.Hauberk.Reason for event in sink.events] == [UNKNOWN_REASON]
+    pipeline.tell_held()
+    pipeline.tell_held()
+    assert len(sink.events) == 2
+
+
+def test_no_more_execs_are_held_than_there_is_room_for():
+    sink = Collector()
+    pipeline = Pipeline(translator(), [sink])
+    pipeline.feed(execution(number) for number in range(1, MOST + 4))
+    assert len(sink.events) == 3
+    pipeline.feed([outcome(MOST + 3)])
+    pipeline.tell_held()
+    assert len(sink.events) == MOST + 3

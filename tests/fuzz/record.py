@@ -15,6 +15,7 @@ from tempfile import mkdtemp
 from typing import Any, Final
 
 from hauberk.events.alert import Alert, Log, parse_event
+from hauberk.events.outcomes import has_outcome
 from hauberk.events.pipeline import Pipeline
 from hauberk.events.record import Call, Record, RecordError, decode
 from hauberk.events.text import unescape
@@ -28,23 +29,32 @@ GOOD: Final = pack(access(object=b"/good"))
 
 
 def seeds() -> Iterator[bytes]:
-    """The records of the golden tests, and the end of a workload."""
+    """The records of the golden tests, the end of a workload, an exec that waits for its outcome, and one."""
     yield from map(pack, CASES.values())
     yield pack(access(call=Call.ENDED))
+    yield pack(access(call=Call.EXECUTED))
+    yield pack(access(call=Call.EXEC, section=0, verdict=0, detail=(1, 5, 0, 0)))
 
 
 def check(data: bytes) -> None:
     pipeline = Pipeline(translator(), [_sink()])
     assert pipeline.feed([memoryview(data), GOOD]) == 2
     pipeline.flush()
+    pipeline.tell_held()
     *lines, rest = _written().split(b"\n")
     assert rest == b""
     record = _decoded(data)
     assert pipeline.losses.corrupt == (record is None)
-    is_told = record is not None and record.call != Call.ENDED and translator().resolve(record) is not None
+    is_told = (
+        record is not None
+        and record.call not in (Call.ENDED, Call.EXECUTED)
+        and translator().resolve(record) is not None
+    )
     assert len(lines) == 1 + is_told
     events = [_read(line) for line in lines]
-    assert events[-1].Resource == "/good"
+    # an exec is told when it is known what came of it, or that nobody will know
+    is_held = record is not None and has_outcome(record)
+    assert events.pop(0 if is_held else -1).Resource == "/good"
     if record is not None and is_told:
         _compare(events[0], record)
 

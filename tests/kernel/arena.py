@@ -22,6 +22,7 @@ from hauberk.enforcers.bpf_lsm.engine import VIOLATION_RING
 from hauberk.enforcers.bpf_lsm.tables import compile_table
 from hauberk.events.clock import Clock
 from hauberk.events.identity import WorkloadIdentity
+from hauberk.events.outcomes import Outcomes, has_outcome
 from hauberk.events.record import Call, Record, RecordError, decode_each
 from hauberk.events.repeats import Firsts, decode_repeats
 from hauberk.events.translate import Translator
@@ -68,7 +69,15 @@ class Ran:
         translator.add_workload(self.workload, WorkloadIdentity(namespace="default", container_name="test"))
         for generation in {r.generation for r in self.records}:
             translator.add_rules(self.workload, generation, self.rules.rules)
-        return [translator.translate(r) for r in self.records]
+        outcomes = Outcomes()
+        told = []
+        for record in self.records:
+            if record.call == Call.EXECUTED:
+                told += outcomes.settle(record)
+            else:
+                event = translator.translate(record)
+                told += outcomes.hold(record, event) if has_outcome(record) else [event]
+        return told + outcomes.rest()
 
 
 class Arena:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What no rule speaks of and users want to see: ends of processes, changes of user and group, mounts, calls of bpf(2). None
- * of these programs is attached while nobody wants to. What also needs guarding is seen in guard.h.
+ * What no rule speaks of and users want to see: ends of processes, outcomes of execs, changes of user and group, mounts, calls
+ * of bpf(2). None of these programs is attached while nobody wants to. What also needs guarding is seen in guard.h.
  */
 #include "../lib/see.h"
 
@@ -22,6 +22,30 @@ int BPF_PROG(process_exit, struct task_struct *task, int last)
 	else
 		x.detail[0] = BPF_CORE_READ(task, group_leader, exit_code);
 	return see(&x, HB_PROCESS);
+}
+
+/*
+ * What came of an exec that was permitted, and reported for being so: that the file is no program, or has no interpreter, the
+ * kernel finds out later. A failed exec changes nothing else in the label: the next one decides anew.
+ */
+SEC("fexit/bprm_execve")
+int exec_ended(u64 *ctx)
+{
+	struct hb_event e = { .verdict = HB_PERMIT, .section = HB_PROCESS, .call = HB_CALL_EXECUTED };
+	struct hb_label *label = current_label();
+	u64 result = 0;
+
+	if (!label || !label->outcome)
+		return 0;
+	bpf_get_func_ret(ctx, &result);
+	e.time_ns = bpf_ktime_get_boot_ns();
+	e.workload = label->workload;
+	e.detail[0] = label->outcome;
+	e.detail[1] = result;
+	label->outcome = 0;
+	/* no access is lost with it: user space tells of the exec, and that its outcome is not known */
+	bpf_ringbuf_output(&events, &e, sizeof(e), 0);
+	return 0;
 }
 
 SEC("lsm/task_fix_setuid")

@@ -6,6 +6,22 @@
 #include "../lib/place.h"
 #include "descriptor.h"
 
+u32 last_outcome;
+
+/*
+ * Of an exec that is permitted and reported: the number under which its outcome is. A script's interpreter has the script's.
+ */
+static __always_inline u32 number_outcome(struct hb_view *v, struct hb_access *x)
+{
+	if (!tells_outcomes || !(v->active & HB_T_SEE) ||
+	    (VERDICT(x->word) != HB_PERMIT && VERDICT(x->word) != HB_ALLOWED) ||
+	    !(TABLE_FIELD(v, flags) & HB_T_SEE_PROCESS))
+		return 0;
+	if (!v->label->outcome)
+		v->label->outcome = __sync_fetch_and_add(&last_outcome, 1) + 1;
+	return v->label->outcome;
+}
+
 /* A function of its own, so that its stack is free again when descriptors are looked at. */
 static __noinline int weigh_program(struct linux_binprm *bprm)
 {
@@ -25,6 +41,7 @@ static __noinline int weigh_program(struct linux_binprm *bprm)
 	v.label->next_program = class_of(program_at(v.a, state));
 	v.label->next_workload = x.workload;
 	v.label->next_generation = v.active >> 32;
+	x.detail[1] = number_outcome(&v, &x);
 	return conclude(&v, &x);
 }
 

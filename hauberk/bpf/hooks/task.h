@@ -24,6 +24,7 @@ int BPF_PROG(task_alloc, struct task_struct *child, unsigned long flags)
 	if (!label)
 		return 0;
 	copy = *label;
+	copy.outcome = 0;
 	/* Two sets of programs stand while one replaces the other; the second finds the label that the first has given. */
 	if (give_label((u64)child, &copy)) {
 		name_exec(copy.exec, 1);

@@ -438,6 +438,9 @@ extern void *bpf_rdonly_cast(const void *, u32)
 __ksym __weak;
 const volatile u32 can_cast = 0;
 
+/* Whether there is bprm_execve(), for exec_ended(); set by user space too. */
+const volatile u32 tells_outcomes = 0;
+
 /* Their numbers differ between kernels. */
 enum lockdown_reason {
 	LOCKDOWN_NONE = 0,

@@ -77,6 +77,7 @@ LAYOUTS: Final = {
         ("next_program", 24, 4),
         ("flags", 28, 4),
         ("exec", 32, 4),
+        ("outcome", 36, 4),
     ],
     "hb_place": [("workload", 0, 4), ("flags", 4, 4)],
     "hb_hosting": [("flags", 0, 4), ("mount_namespace", 4, 4)],

@@ -14,7 +14,7 @@ from typing import Final
 
 from hauberk.enforcers.bpf_lsm import abi, guard
 from hauberk.enforcers.bpf_lsm.lease import NEXT, PIN_ROOT, Lease, drop_shared
-from hauberk.enforcers.bpf_lsm.programs import OPTIONAL, TRACED
+from hauberk.enforcers.bpf_lsm.programs import EXECUTING, OPTIONAL, TRACED
 from hauberk.enforcers.bpf_lsm.state import EngineState, StateDirectory, StateError
 from hauberk.enforcers.protocol import EnforcerError
 from hauberk.kernel import layout
@@ -106,6 +106,7 @@ def constants(arena_bytes: int, functions: Collection[str]) -> dict[str, int]:
     return {
         "arena_mask": arena_bytes - 8,
         "can_cast": int(CAST in functions),
+        "tells_outcomes": int(EXECUTING in functions),
         "repeat_secret": secrets.randbits(128),
         **locks,
         # Only for the arguments of an exec, and not on every architecture.
@@ -118,7 +119,7 @@ def _attach(object_: BpfObject, lease: Lease, links: list[Link]) -> None:
     object_.pin(lease.path)
     (lease.path / "links").mkdir(mode=0o700)
     for program in object_.programs.values():
-        if program.section.startswith(("lsm", "fentry")):
+        if program.section.startswith(("lsm", "fentry", "fexit")):
             try:
                 link = program.attach()
             except AttachError as error:

@@ -11,7 +11,7 @@ _NETWORK: Final = frozenset(
 )
 _SENDING: Final = frozenset({"socket_sendmsg"})
 _ACCEPTED: Final = frozenset({"socket_graft"})
-_ENDING: Final = frozenset({"process_exit"})
+_ENDING: Final = frozenset({"process_exit", "exec_ended"})
 _ACTIVITY: Final = frozenset({"task_fix_setuid", "task_fix_setgid", "sb_mount", "move_mount", "bpf_call"})
 _CAPABILITIES: Final = frozenset({"capable"})
 _MAPPING: Final = frozenset({"mmap_file", "file_mprotect"})
@@ -30,9 +30,11 @@ OPTIONAL: Final = frozenset({"file_truncate", "inode_set_acl", "file_ioctl_compa
 """Programs whose hook not every kernel has; what then comes to another hook instead is said at the
 program."""
 
-TRACED: Final = {"process_exit": "taskstats_exit"}
-"""Programs on a function of the kernel that is no hook, and that not every kernel has (this one with
-CONFIG_TASKSTATS): what they report is not reported there."""
+EXECUTING: Final = "bprm_execve"
+TRACED: Final = {"process_exit": "taskstats_exit", "exec_ended": EXECUTING}
+"""Programs on a function of the kernel that is no hook, and that not every kernel has (the first with
+CONFIG_TASKSTATS, the second since 5.10 unless the compiler has taken it apart): what they report is not
+reported there."""
 
 
 def needless(flags: TableFlag) -> frozenset[str]:

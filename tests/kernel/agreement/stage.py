@@ -39,7 +39,7 @@ from tests.agreement.deeds import way_of
 from tests.agreement.world import World
 from tests.kernel.arena import Arena
 
-_ONLY_TOLD: Final = (Call.ENDED, Call.EXIT, Call.DNS, Call.SETUID, Call.SETGID)
+_ONLY_TOLD: Final = (Call.ENDED, Call.EXECUTED, Call.EXIT, Call.DNS, Call.SETUID, Call.SETGID)
 
 ZYGOTES = 4
 SLOTS = 32

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from hauberk.events.alert import Alert, Log
 from hauberk.rules.model import Seen
 from tests.kernel.arena import Arena, Ran, shell
+from tests.kernel.helpers.act import policy
 
 
 def script(arena: Arena, text: str, *visible: Seen) -> Ran:
@@ -41,6 +43,62 @@ def test_each_process_that_ends_says_how(arena: Arena) -> None:
     ends = [(each.Resource.rpartition("/")[2], each.EventData) for each in told(ran, "exit")]
     assert [words.get("Status") or f"signal {words['Signal']}" for _, words in ends] == ["3", "signal 9", "0"]
     assert {name for name, _ in ends} == {os.path.realpath("/bin/sh").rpartition("/")[2]}
+
+
+def test_each_exec_says_what_came_of_it(arena: Arena, tmp_path: Path) -> None:
+    damaged, orphan, good = tmp_path / "damaged", tmp_path / "orphan", tmp_path / "good"
+    damaged.write_bytes(b"\x7fELF and nothing else" + bytes(200))
+    orphan.write_text("#!/no/such/interpreter\n")
+    good.write_text("#!/bin/true\n")
+    for each in (damaged, orphan, good):
+        each.chmod(0o755)
+    ran = script(
+        arena,
+        "import os, threading\n"
+        "def fail(path):\n"
+        "    try: os.execv(path, [path])\n"
+        "    except OSError as error: return error.strerror\n"
+        f"for path in ({str(damaged)!r}, {str(orphan)!r}, {str(damaged)!r}): print(fail(path))\n"
+        # the thread takes over its process, and with it its first thread's number
+        "if not os.fork():\n"
+        f"    threading.Thread(target=fail, args=({str(good)!r},)).start()\n"
+        "    threading.Event().wait()\n"
+        "os.wait()\n",
+        Seen.PROCESS,
+    )
+    told_of = {str(damaged), str(orphan), str(good)}
+    assert [(each.Resource, each.Result) for each in told(ran, "exec") if each.Resource in told_of] == [
+        (str(damaged), "Exec format error"),
+        (str(orphan), "No such file or directory"),
+        (str(damaged), "Exec format error"),
+        (str(good), "Passed"),
+    ]
+    assert ran.output.split("\n")[:3] == [
+        "Exec format error",
+        "No such file or directory",
+        "Exec format error",
+    ]
+    assert not any(each.Hauberk.Reason for each in told(ran, "exec"))
+
+
+def test_a_script_whose_interpreter_is_refused_does_not_pass(arena: Arena, tmp_path: Path) -> None:
+    path = tmp_path / "script"
+    path.write_text("#!/bin/true\n")
+    path.chmod(0o755)
+    rule = policy(process={"matchPaths": [{"path": os.path.realpath("/bin/true")}]})
+    ran = arena.run(
+        rule,
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            f"import os\ntry: os.execv({str(path)!r}, ['x'])\nexcept OSError: pass",
+        ],
+        visible=(Seen.PROCESS,),
+    )
+    results = {each.ProcessName: each.Result for each in told(ran, "exec")}
+    assert results[str(path)] == results[os.path.realpath("/bin/true")] == "Permission denied"
 
 
 def test_of_a_process_with_threads_one_end_is_told(arena: Arena) -> None:
