@@ -85,7 +85,7 @@ enum hb_call {
 	HB_CALL_TYPE, /* puts input into a terminal */
 	HB_CALL_KERNEL, /* the kernel's own integrity: modules, kexec, its memory */
 	HB_CALL_WATCH, /* has the kernel ask it before others may use a file */
-	HB_CALL_DNS, /* not an access: a query that a datagram asks */
+	HB_CALL_DNS, /* not an access: a query to a name server */
 	HB_CALL_EXIT, /* not an access: the process has ended */
 	HB_CALL_SETUID,
 	HB_CALL_SETGID,

@@ -21,12 +21,12 @@ def call_data(call: int, detail: tuple[int, int, int, int], address: bytes) -> t
 
 
 @lru_cache(maxsize=1024)
-def query_data(message: bytes, address: bytes) -> tuple[str, str, dict[str, str]]:
+def query_data(message: bytes, address: bytes, is_stream: bool) -> tuple[str, str, dict[str, str]]:
     """KubeArmor's `Data`, `Resource` and `EventData` of a DNS query. Of a message that is none, or could not
-    be read, there is no name."""
-    asked = dns.question(message)
+    be read, there is no name. `is_stream`: the message begins with its length (RFC 1035, section 4.2.2)."""
+    asked = dns.question(message[2:] if is_stream else message)
     to = addresses.internet(address)
-    words = ["kfunc=UDP_SENDSKB"]
+    words = ["kfunc=TCP_SENDMSG" if is_stream else "kfunc=UDP_SENDSKB"]
     if asked is not None:
         words.append(f"domain={asked.name}")
     if to is not None:

@@ -83,7 +83,7 @@ class Call(IntEnum):
     WATCH = 39
     """Has the kernel ask it before others may use a file."""
     DNS = 40
-    """Not an access: a query that a datagram asks."""
+    """Not an access: a query to a name server."""
     EXIT = 41
     """Not an access: the process has ended."""
     SETUID = 42

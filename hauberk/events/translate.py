@@ -24,6 +24,7 @@ How the values are chosen:
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import methodcaller
+from socket import SOCK_STREAM
 from typing import Final
 
 from msgspec.structs import replace as with_fields
@@ -179,7 +180,9 @@ class Translator:
         elif seen_only:
             event.Data, event.EventData = activity.call_data(record.call, record.detail, record.text)
         elif record.call == Call.DNS:
-            event.Data, event.Resource, event.EventData = network.query_data(record.text, record.address)
+            event.Data, event.Resource, event.EventData = network.query_data(
+                record.text, record.address, record.detail[1] == SOCK_STREAM
+            )
         elif record.address:
             event.Data, event.EventData = network.call_data(record.call, record.detail, record.address)
         else:

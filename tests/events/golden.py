@@ -216,6 +216,9 @@ CASES: dict[str, Record] = {
         Section.NETWORK, Call.ACCEPT, detail=(10, 1, 6, PEER_ADDRESS), address=IPV6, flags=CUT
     ),
     "dns_query_seen": seen(Section.NETWORK, Call.DNS, detail=(2, 2, 17, 16), address=DNS_SERVER, text=QUERY),
+    "dns_query_seen_over_tcp": seen(
+        Section.NETWORK, Call.DNS, detail=(2, 1, 6, 257), address=DNS_SERVER, text=b"\0\x21" + QUERY
+    ),
     "dns_query_that_could_not_be_read": seen(
         Section.NETWORK, Call.DNS, detail=(2, 2, 17, 16), address=DNS_SERVER, text=b""
     ),

@@ -50,14 +50,22 @@ def test_the_labels_come_back(parts, type_):
     assert [unescape(part) for part in found.name.split(".")] == parts
 
 
-@given(st.binary(max_size=600), st.binary(max_size=30))
-def test_no_bytes_are_too_strange(raw, address):
+@given(st.binary(max_size=600), st.binary(max_size=30), st.booleans())
+def test_no_bytes_are_too_strange(raw, address, is_stream):
     found = question(raw)
     assert found is None or (found.name.isprintable() and " " not in found.name)
-    data, resource, words = query_data(raw, address)
+    data, resource, words = query_data(raw, address, is_stream)
     assert data.isprintable()
     assert resource.isprintable()
     assert set(words) <= {"Kfunc", "Domain", "Daddr", "Qtype", "Sa_family", "Sin_port"}
+
+
+@given(labels)
+def test_over_tcp_the_length_comes_before_the_message(parts):
+    raw = message(wire(*parts))
+    _, _, words = query_data(raw, b"", False)
+    _, _, over_tcp = query_data(len(raw).to_bytes(2, "big") + raw, b"", True)
+    assert over_tcp == words | {"Kfunc": "TCP_SENDMSG"}
 
 
 @given(labels)

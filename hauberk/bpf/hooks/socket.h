@@ -169,7 +169,7 @@ static __always_inline bool asks_name(struct sock *sk, const void *given, u32 by
 	return port == __builtin_bswap16(DNS_PORT);
 }
 
-/* A datagram to a name server, once it has been permitted. */
+/* A message to a name server, once it has been permitted. */
 static __noinline int see_query(struct hb_access *x)
 {
 	struct hb_view v;
@@ -196,17 +196,22 @@ int BPF_PROG(socket_sendmsg, struct socket *sock, struct msghdr *msg)
 	u32 type = (u16)sock->type;
 	struct hb_access x = { .call = HB_CALL_SENDMSG, .other = (u64)msg->msg_name };
 
-	if (!sk || (!x.other && type != SOCK_DGRAM) || (type == SOCK_STREAM && !(msg->msg_flags & MSG_FASTOPEN)))
+	if (!sk)
 		return 0;
-	if (type == SOCK_STREAM)
+	if (type == SOCK_STREAM) {
 		x.call = HB_CALL_CONNECT;
+		if (!(msg->msg_flags & MSG_FASTOPEN))
+			x.other = 0;
+	}
+	if (!x.other && (type > SOCK_DGRAM || !asks_name(sk, NULL, 0)))
+		return 0;
 	x.detail[0] = sk->__sk_common.skc_family;
 	x.detail[1] = type;
 	x.detail[2] = sk->sk_protocol;
 	x.detail[3] = address_bytes(msg->msg_namelen);
 	if (x.other && use_socket(&x))
 		return -EACCES;
-	if (type != SOCK_DGRAM || !asks_name(sk, (void *)x.other, x.detail[3]))
+	if (type > SOCK_DGRAM || (x.other && !asks_name(sk, (void *)x.other, x.detail[3])))
 		return 0;
 	if (!x.other) {
 		x.other = (u64)sk;

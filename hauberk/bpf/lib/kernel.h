@@ -366,6 +366,7 @@ struct iov_iter {
 	unsigned long count;
 	void *ubuf;
 	const struct iovec *__iov;
+	unsigned long nr_segs;
 };
 
 /* 6.4 renamed iov (commit de4f5fed3f23, "iov_iter: add iter_iovec() helper"). */

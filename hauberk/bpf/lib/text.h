@@ -10,42 +10,54 @@
 
 #define HB_TEXT 512u /* of each that a record carries */
 
-/* Where the first bytes of what is sent lie in the caller's memory, and how many there are; 0 if that cannot be told. */
-static __always_inline u64 first_part(struct iov_iter *i, u32 *bytes)
+/* A part of what is sent, in the caller's memory. */
+struct hb_part {
+	u64 from; /* 0: there is none, or that cannot be told */
+	u64 bytes;
+};
+
+/* The first part of what is sent, or the one after it. */
+static __always_inline struct hb_part part_of(struct iov_iter *i, u32 which)
 {
 	u32 kind = BPF_CORE_READ(i, iter_type);
-	u64 offset = BPF_CORE_READ(i, iov_offset), count = BPF_CORE_READ(i, count);
+	u64 offset = which ? 0 : BPF_CORE_READ(i, iov_offset);
 	struct iov_iter___old *old = (void *)i;
 	const struct iovec *v;
 	struct iovec part = {};
 
 	if (kind == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
-		*bytes = count < HB_TEXT ? count : HB_TEXT;
-		return (u64)BPF_CORE_READ(i, ubuf) + offset;
+		if (which)
+			return (struct hb_part){};
+		return (struct hb_part){ (u64)BPF_CORE_READ(i, ubuf) + offset, BPF_CORE_READ(i, count) };
 	}
-	if (kind != bpf_core_enum_value(enum iter_type, ITER_IOVEC))
-		return 0;
+	if (kind != bpf_core_enum_value(enum iter_type, ITER_IOVEC) || which >= BPF_CORE_READ(i, nr_segs))
+		return (struct hb_part){};
 	v = bpf_core_field_exists(old->iov) ? BPF_CORE_READ(old, iov) : BPF_CORE_READ(i, __iov);
-	bpf_probe_read_kernel(&part, sizeof(part), v);
+	bpf_probe_read_kernel(&part, sizeof(part), v + which);
 	if (offset >= part.iov_len)
-		return 0;
-	count = part.iov_len - offset;
-	*bytes = count < HB_TEXT ? count : HB_TEXT;
-	return (u64)part.iov_base + offset;
+		return (struct hb_part){};
+	return (struct hb_part){ (u64)part.iov_base + offset, part.iov_len - offset };
 }
 
-/* The beginning of a message that a socket call sends. */
-static __always_inline u32 write_message(struct msghdr *msg, struct hb_scratch *s)
+static __always_inline u32 write_part(struct hb_part part, struct hb_scratch *s)
 {
-	u32 n = 0;
-	u64 from;
+	u32 n = part.bytes < HB_TEXT ? part.bytes : HB_TEXT;
 
-	from = first_part((void *)((u64)msg + bpf_core_field_offset(msg->msg_iter)), &n);
 	n &= HB_TEXT * 2 - 1;
-	if (!from || !n || n > HB_TEXT || bpf_probe_read_user(&s->out[s->walk.out & (HB_OUT - 1)], n, (void *)from))
+	if (!part.from || !n || n > HB_TEXT ||
+	    bpf_probe_read_user(&s->out[s->walk.out & (HB_OUT - 1)], n, (void *)part.from))
 		return 0;
 	s->walk.out += n;
 	return n;
+}
+
+/* The beginning of a message that a socket call sends. Resolvers send the length that TCP wants in a part of its own. */
+static __always_inline u32 write_message(struct msghdr *msg, struct hb_scratch *s)
+{
+	struct iov_iter *i = (void *)((u64)msg + bpf_core_field_offset(msg->msg_iter));
+	u32 n = write_part(part_of(i, 0), s);
+
+	return n == 2 ? n + write_part(part_of(i, 1), s) : n;
 }
 
 /* What is mounted, and the type of its file system, each ended by a NUL: by the arguments of the hook sb_mount. */

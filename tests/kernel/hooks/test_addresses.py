@@ -137,3 +137,32 @@ def test_a_query_is_told_with_its_name(arena: Arena, how: str, family: int, host
     assert event.Resource == f"sa_family={word} sin_port=53"
     if "[:20]" not in how:  # of a message in parts, the first is looked at
         assert event.Data == f"kfunc=UDP_SENDSKB domain=a.example daddr={host} qtype=AAAA"
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["s.send(L + Q)", "s.sendmsg([L, Q])", "os.writev(s.fileno(), [L, Q])", "os.write(s.fileno(), L + Q)"],
+)
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_query_over_tcp_is_told_with_its_name(arena: Arena, how: str, family: int, host: str) -> None:
+    message = query("a.example", 28)
+    with socket.create_server((host, 53), family=family, reuse_port=False):
+        ran = do(
+            arena,
+            f"Q = {message!r}\nL = {struct.pack('>H', len(message))!r}\n"
+            f"s = socket.create_connection(({host!r}, 53))\n{how}\n",
+            visible=(Seen.DNS,),
+        )
+    (event,) = ran.alerts()
+    assert event.Hauberk.Call == "dns"
+    assert event.Data == f"kfunc=TCP_SENDMSG domain=a.example daddr={host} qtype=AAAA"
+
+
+def test_what_is_sent_elsewhere_over_tcp_is_no_query(arena: Arena) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ran = do(
+            arena,
+            f"s = socket.create_connection({server.getsockname()!r})\ns.send({query('a.example', 1)!r})\n",
+            visible=(Seen.DNS,),
+        )
+    assert ran.records == ()
