@@ -2,6 +2,7 @@
 """What every workload is kept from for the enforcement's sake, under the names by which it sees it."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -27,11 +28,15 @@ _KERNEL: Final = (
 """Files by which root makes the kernel run a program outside of any workload, or end processes: file system,
 its usual place, path inside."""
 
+_SPECIAL: Final = re.compile(rb"[\\*?\[\]{}^,]")
+"""What means something in a glob."""
+
 
 def guarded_for(pid: int, keeper: int, files: Iterable[str]) -> list[Guarded]:
     """What a workload that sees what process `pid` does must leave alone.
 
-    `keeper` is the process that looks after the engine, `files` those that it writes. Raises MountsError.
+    `keeper` is the process that looks after the engine, `files` those that it writes; what these were renamed
+    to by rotation (`alerts.jsonl.1`) is kept from workloads as well. Raises MountsError.
     """
     host, workload = listed_mounts(os.getpid()), listed_mounts(pid)
 
@@ -52,12 +57,13 @@ def guarded_for(pid: int, keeper: int, files: Iterable[str]) -> list[Guarded]:
         for purpose, directory, readable in directories()
         for name in seen(directory)
     ]
-    guarded += [
-        Guarded("a file that Hauberk writes", name)
-        for file in files
-        if os.path.isfile(file)
-        for name in seen(file)
-    ]
+    for file in files:
+        # It may not be there yet, or not at this moment: rotation renames it before it makes a new one.
+        if os.path.isfile(file) or not os.path.exists(file):
+            for name in seen(file):
+                guarded.append(Guarded("a file that Hauberk writes", name))
+                rotated = _SPECIAL.sub(rb"\\\g<0>", name) + b".[0-9]*"
+                guarded.append(Guarded("a file that Hauberk wrote", rotated, Reach.PATTERN))
     for type_, place, inner in (*_KERNEL, (b"proc", b"/proc", b"/%d/oom_score_adj" % keeper)):
         names = {place + inner, *names_on(type_, inner, workload)}
         guarded += [Guarded("the kernel's helpers", name) for name in sorted(names)]

@@ -121,6 +121,17 @@ def test_the_agents_own_files_are_guarded_if_it_says_so(tmp_path: Path) -> None:
     assert decider(found, Operation.WRITE, str(alerts)) == SELF_PROTECTION
 
 
+@pytest.mark.parametrize("name", ["alerts.jsonl", "a{b,c}[d]*?\\e.jsonl"])
+def test_what_rotation_has_renamed_is_guarded_like_the_file_itself(tmp_path: Path, name: str) -> None:
+    alerts = tmp_path / name  # not there, as in the middle of a rotation
+    found = compiled(Service(os.getpid(), [str(alerts)]), policy("a"))
+    for ending in ("", ".1", ".12"):
+        assert decider(found, Operation.WRITE, f"{alerts}{ending}") == SELF_PROTECTION
+        assert decider(found, Operation.READ, f"{alerts}{ending}") == ""
+    for ending in (".bak", "1", ".1/x"):
+        assert decider(found, Operation.WRITE, f"{alerts}{ending}") == ""
+
+
 def test_a_key_that_is_known_saves_compiling(service: Service) -> None:
     first = compiled(service, policy("a"))
     again = service.compile(web(number=9), 4096, None, frozenset({first.key, b"other"}))
