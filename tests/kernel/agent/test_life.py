@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from hauberk.agent.control.client import AgentError, ask
-from hauberk.agent.control.messages import AskStatus
+from hauberk.agent.control.messages import SOCKET, AskStatus
+from hauberk.agent.feeder.wire import EVENTS, HISTORY
 from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
 from hauberk.errors import HauberkError
 from tests.kernel.agent.agent import GROUND, Agent, descriptors, entering, in_cgroup, run
@@ -80,12 +81,21 @@ def test_what_was_lost_with_the_compilers_process_is_done_again_by_itself(agent:
 
 def _compiler_of(agent: int) -> int:
     """The process that compiles for an agent."""
+    return _child_of(agent, b"compiler.worker")
+
+
+def _feeder_of(agent: int) -> int:
+    """The process that clients connect to."""
+    return _child_of(agent, b"feeder.process")
+
+
+def _child_of(agent: int, what: bytes) -> int:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):
             parent = process.joinpath("stat").read_text().rpartition(")")[2].split()[1]
-            if parent == str(agent) and b"compiler.worker" in process.joinpath("cmdline").read_bytes():
+            if parent == str(agent) and what in process.joinpath("cmdline").read_bytes():
                 return int(process.name)
-    raise AssertionError("the agent has no compiler")
+    raise AssertionError(f"the agent has no {what.decode()}")
 
 
 def _answers_at_once() -> bool:
@@ -156,9 +166,22 @@ def test_nothing_piles_up_in_the_agent(agent: Agent, secret: Path) -> None:
 
 def test_uninstalling_leaves_nothing(agent: Agent, secret: Path) -> None:
     agent.apply(host_policy("gone", file_rule(secret)))
+    assert run("cat", str(secret)).returncode == 1
+    history = GROUND / "state" / HISTORY
+    socket_ = Path(SOCKET).with_name(EVENTS)
+    until(lambda: history.exists() and socket_.exists(), "the feeder's files")
+    # What is killed removes nothing: the history has its -wal and -shm beside it, and the socket stays.
+    assert agent.process
+    feeder = _feeder_of(agent.process.pid)
+    agent.process.send_signal(signal.SIGSTOP)
+    os.kill(feeder, signal.SIGKILL)
+    agent.end(signal.SIGKILL)
+    assert {path.name for path in (GROUND / "state").glob(f"{HISTORY}*")} > {HISTORY}
+    assert socket_.exists()
     agent.uninstall()
     # The kernel lets go of the programs on its own time.
     until(lambda: run("cat", str(secret)).returncode == 0, "the end of enforcement")
     left = [PIN_ROOT / "node", Path("/run/hauberk/node"), Path("/run/hauberk/gate.sock"), GROUND / "state"]
     assert [path for path in left if path.exists()] == []
+    assert not socket_.exists()
     assert not Path("/run/hauberk-agent").exists()
