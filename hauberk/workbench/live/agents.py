@@ -21,6 +21,7 @@ from hauberk.agent.control.messages import (
     Policies,
     PolicyRef,
     Posture,
+    Visibility,
 )
 from hauberk.errors import HauberkError
 from hauberk.workbench.live.features import policies_text
@@ -75,6 +76,17 @@ class Agent:
 
         put(sections)
         return lambda: put(dict.fromkeys(sections, "default"))
+
+    def set_visible(
+        self, sections: tuple[str, ...], *, namespace: str = "", workload: str = ""
+    ) -> Callable[[], None]:
+        """Have these sections reported, and return what takes that back. Raises HauberkError."""
+
+        def put(values: tuple[str, ...]) -> None:
+            ask(Visibility(namespace, workload, values), self._socket, PATIENCE_SECONDS)
+
+        put(sections)
+        return lambda: put(("default",))
 
     def findings(self) -> str:
         """What is wrong with the agent, in its own words; empty if nothing is. Raises HauberkError."""

@@ -67,8 +67,8 @@ def _missing(scenario: Scenario, loaded: Loaded) -> Iterator[str]:
 def _of_step(step: Step) -> Iterator[str]:
     for setting in step.settings:
         yield _setting(setting)
-    if step.log:
-        yield "visibility"
+    if step.is_log_odd:
+        yield "counts of logs"
     for pattern in (step.alert, step.no_alert):
         yield _of_pattern(pattern)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Final, Protocol
 
-from hauberk.events.alert import Alert
-from hauberk.workbench.live.alerts import describe, last_time, matching
+from hauberk.events.alert import Alert, Log
+from hauberk.workbench.live.alerts import describe, last_time, matching, time_of
 from hauberk.workbench.live.commands import Outcome
 from hauberk.workbench.live.differing import as_audit, as_block, is_twin, ours
 from hauberk.workbench.live.goregexp import compile_go
@@ -26,6 +26,9 @@ from hauberk.workbench.live.scenario import (
 TRIES: Final = 5
 """How often a step with `retry` is run."""
 RETRY_SECONDS: Final = 2.0
+LOG_SECONDS = 10.0
+"""For how long a log that is expected may be under way."""
+_PAUSE_SECONDS: Final = 0.05
 _CLOCK_ERROR_SECONDS: Final = 0.01
 _REFUSED: Final = (("action", "is", "Block"), ("result", "is", "Permission denied"))
 _MAX_SHOWN: Final = 300
@@ -40,6 +43,13 @@ class AgentLike(RulingAgent, Protocol):
     def set_postures(
         self, sections: Mapping[str, str], *, namespace: str = "", workload: str = ""
     ) -> Undo: ...
+    def set_visible(self, sections: tuple[str, ...], *, namespace: str = "", workload: str = "") -> Undo: ...
+
+
+class LogsLike(Protocol):
+    """What gives the logs that have come."""
+
+    def new(self) -> list[Log]: ...
 
 
 class MarkerLike(Protocol):
@@ -66,9 +76,13 @@ class Player:
     """Plays scenarios, one after the other."""
 
     def __init__(
-        self, agent: AgentLike, marker: MarkerLike, make_scene: Callable[[Scenario], SceneLike]
+        self,
+        agent: AgentLike,
+        marker: MarkerLike,
+        logs: LogsLike,
+        make_scene: Callable[[Scenario], SceneLike],
     ) -> None:
-        self._agent, self._marker, self._make_scene = agent, marker, make_scene
+        self._agent, self._marker, self._logs, self._make_scene = agent, marker, logs, make_scene
 
     def play(self, scenario: Scenario) -> None:
         """Play one. Raises MismatchError if something is not as expected, HauberkError if it cannot be
@@ -104,6 +118,8 @@ class Player:
         """The alerts of each step."""
         with ExitStack() as ending:
             self._set_postures(scenario, ending)
+            if any(step.log for step in scenario.steps):
+                self._set_visible(scenario, ending)
             scene = self._make_scene(scenario)
             ending.callback(scene.close)
             scene.set_up(late=False)
@@ -142,6 +158,12 @@ class Player:
         if scenario.is_of_host:
             ending.callback(self._agent.set_postures(postures, workload=HOST))
         self._set(scenario.engine, ending)
+
+    def _set_visible(self, scenario: Scenario, ending: ExitStack) -> None:
+        for namespace in dict.fromkeys(each.namespace for each in scenario.containers):
+            ending.callback(self._agent.set_visible(scenario.visible, namespace=namespace))
+        if scenario.is_of_host:
+            ending.callback(self._agent.set_visible(scenario.visible, workload=HOST))
 
     def _set(self, settings: Mapping[str, str], ending: ExitStack) -> None:
         """Change global postures, or the host's, as a step says."""
@@ -183,7 +205,21 @@ class Player:
             raise MismatchError(f"no such alert as expected ({_conditions(wanted)}); {told}")
         if unwanted is not None and (found := matching(alerts, unwanted)):
             raise MismatchError(f"an alert that must not come: {describe(found[0])}")
+        if step.log is not None:
+            self._await_log(step.log, began)
         return alerts
+
+    def _await_log(self, wanted: AlertPattern, began: float) -> None:
+        """Logs have a ring of their own, so that the marker says nothing of them: they may come later."""
+        logs: list[Log] = []
+        deadline = time.monotonic() + LOG_SECONDS
+        while True:
+            logs += [log for log in self._logs.new() if time_of(log) >= began]
+            if len(matching(logs, wanted)) >= wanted.at_least:
+                return
+            if time.monotonic() > deadline:
+                raise MismatchError(f"no such log as expected ({_conditions(wanted)}) among {len(logs)}")
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _may_be_earlier(step: Step) -> bool:

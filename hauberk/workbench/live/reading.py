@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from hauberk.policy.document import Mapping
+from hauberk.policy.document import Mapping, Scalar
+from hauberk.rules.model import Seen
 from hauberk.workbench.live.containers import read_containers
 from hauberk.workbench.live.fields import Faults, Fields, items_of
 from hauberk.workbench.live.requirements import read_requirements
@@ -28,6 +29,8 @@ ELSEWHERE: Final = ("k8s", "engine-api", "in-process")
 
 _POSTURES: Final = ("allow", "audit", "block")
 _API_VERSION: Final = "security.kubearmor.com/v1"
+
+_SEEN: Final = tuple(each.name.lower() for each in Seen)
 
 
 def read_scenarios(paths: Iterable[Path]) -> list[Scenario]:
@@ -68,8 +71,9 @@ def _read_scenario(fields: Fields, file: str) -> Scenario:
     for need in needs:
         if need not in NEEDS:
             fields.wrong("needs", f"`{need}` is none of {', '.join(NEEDS)}")
-    for key in ("source", "what", "notes", "visibility", "skip"):
-        fields.get(key)  # For people; visibility changes logs alone, skip is about other engines.
+    for key in ("source", "what", "notes", "skip"):
+        fields.get(key)  # For people; skip is about other engines.
+    visible = _read_visible(fields)
     suite, differs = fields.text("suite"), fields.text("differs")
     policies = tuple(_document(each) for each in fields.mappings("policies"))
     common: dict[str, Any] = {
@@ -93,6 +97,7 @@ def _read_scenario(fields: Fields, file: str) -> Scenario:
         **common,
         containers=containers,
         postures=postures,
+        visible=visible,
         annotations={namespace: _sections(values) for namespace, values in annotations.items()},
         engine=engine.all_texts() if engine else {},
         requires=read_requirements(requires) if requires else Requirements(),
@@ -121,6 +126,18 @@ def _document(fields: Fields) -> dict[str, Any]:
         metadata = {key: given.pop(key) for key in ("name", "namespace") if given.get(key) is not None}
         given["metadata"] = metadata
     return {"apiVersion": _API_VERSION, **given}
+
+
+def _read_visible(fields: Fields) -> tuple[str, ...]:
+    """What is to be seen. In another form it is about namespaces' annotations, which nothing here sets."""
+    node = fields.get("visibility")
+    if not isinstance(node, Scalar) or node.text == "none":
+        return ()
+    names = tuple(name.strip() for name in node.text.split(","))
+    for name in names:
+        if name not in _SEEN:
+            fields.wrong("visibility", f"`{name}` is none of {', '.join(_SEEN)}", node)
+    return names
 
 
 def _read_postures(

@@ -18,6 +18,7 @@ from hauberk.kernel.overlay import mount_tmpfs, unmount
 from hauberk.lab.kernels import Progress
 from hauberk.workbench.live import packages
 from hauberk.workbench.live.agents import agent_for_tests
+from hauberk.workbench.live.alerts import LogFile
 from hauberk.workbench.live.features import load_policies, missing_features
 from hauberk.workbench.live.marker import Marker
 from hauberk.workbench.live.play import Player
@@ -91,7 +92,8 @@ def run_all(scenarios: Sequence[Scenario], started: Started, progress: Progress)
         agent = ending.enter_context(agent_for_tests(scratch))
         marker = Marker(agent, runtime, scratch)
         ending.callback(marker.close)
-        player = Player(agent, marker, lambda scenario: Scene(scenario, runtime, scratch / "scene"))
+        logs = LogFile(agent.alerts)
+        player = Player(agent, marker, logs, lambda each: Scene(each, runtime, scratch / "scene"))
         for scenario in scenarios:
             result = unplayed[scenario.id]
             if result is None:

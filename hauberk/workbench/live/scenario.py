@@ -120,8 +120,10 @@ class Step:
     output_not_contains: tuple[str, ...] = ()
     alert: AlertPattern | None = None
     no_alert: AlertPattern | None = None
-    log: bool = False
-    """Something is expected of logs, that is, of accesses that no alert is due for."""
+    log: AlertPattern | None = None
+    """What is expected of logs, that is, of accesses that no alert is due for."""
+    is_log_odd: bool = False
+    """It is something else than a pattern."""
 
     @property
     def checks(self) -> bool:
@@ -129,7 +131,8 @@ class Step:
         outputs = (
             self.output_matches or self.output_contains or self.output_not_matches or self.output_not_contains
         )
-        return self.exit != "any" or bool(outputs) or self.alert is not None or self.no_alert is not None
+        patterns = (self.alert, self.no_alert, self.log)
+        return self.exit != "any" or bool(outputs) or any(each is not None for each in patterns)
 
     def unchecked(self) -> "Step":
         """The same without any expectation."""
@@ -142,6 +145,7 @@ class Step:
             output_not_contains=(),
             alert=None,
             no_alert=None,
+            log=None,
             retry=False,
         )
 
@@ -162,6 +166,9 @@ class Scenario:
     """By section; of the containers' namespaces, or of the host."""
     annotations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Postures by namespace, and in it by section, that come before `postures`."""
+    visible: tuple[str, ...] = ()
+    """What is reported of the containers, or of the host, though it is permitted; set if a step expects
+    logs."""
     engine: Mapping[str, str] = field(default_factory=dict)
     """Settings of the engine that it needs."""
     requires: Requirements = Requirements()

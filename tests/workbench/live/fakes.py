@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hauberk.agent.control.messages import PolicyRef
-from hauberk.events.alert import Alert, Extras
+from hauberk.events.alert import Alert, Extras, Log
 from hauberk.workbench.live.commands import Outcome
 from hauberk.workbench.live.play import Player
 from hauberk.workbench.live.scenario import AlertPattern, Scenario, Step
@@ -30,6 +30,7 @@ class FakeWorld:
         self.log: list[str] = []
         self.applied: list[tuple[Mapping[str, Any], ...]] = []
         self.repeats_are_possible = False
+        self.logs: list[list[Log]] = []
         self._told: list[Alert] = []
         self._late: list[Alert] = []
 
@@ -37,7 +38,7 @@ class FakeWorld:
         def scene(scenario: Scenario) -> FakeWorld:
             return self
 
-        return Player(self, self, scene)
+        return Player(self, self, self, scene)
 
     # the agent
 
@@ -55,6 +56,18 @@ class FakeWorld:
         scope = namespace or workload or "all"
         self.log.append(f"posture of {scope}: {' '.join(sections.values())}")
         return lambda: self.log.append(f"posture of {scope} back")
+
+    def set_visible(
+        self, sections: tuple[str, ...], *, namespace: str = "", workload: str = ""
+    ) -> Callable[[], None]:
+        scope = namespace or workload
+        self.log.append(f"visible of {scope}: {' '.join(sections)}")
+        return lambda: self.log.append(f"visible of {scope} back")
+
+    # the logs
+
+    def new(self) -> list[Log]:
+        return self.logs.pop(0) if self.logs else []
 
     # the marker
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hauberk.events.alert import Extras
-from hauberk.workbench.live.alerts import AlertFile, last_time, matching
+from hauberk.events.alert import Extras, Log
+from hauberk.workbench.live.alerts import AlertFile, LogFile, last_time, matching
 from hauberk.workbench.live.scenario import AlertPattern, Condition
 from tests.workbench.live.fakes import alert
 
@@ -27,6 +27,17 @@ def test_only_what_comes_later_is_read_and_each_alert_once(tmp_path: Path) -> No
         out.write(line[20:] + b"\nno alert\n" + line + b"\n")
     assert [each.Resource for each in file.new()] == ["x", "x"]
     assert file.new() == []
+
+
+def test_alerts_and_logs_of_one_file_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "alerts"
+    alerts, logs = AlertFile(path), LogFile(path)
+    log = Log(PPID=0, UID=0, Hauberk=Extras(), Type="ContainerLog", Resource="y", Result="Passed")
+    path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in (ONE, log)))
+    assert (alerts.new(), logs.new()) == ([ONE], [log])
+    wanted = (Condition("resource", "is", "y"), Condition("result", "is", "Passed"))
+    assert matching([log], AlertPattern(wanted)) == [log]
+    assert matching([log], AlertPattern((Condition("policy", "is", "p"),))) == []
 
 
 def test_a_file_that_is_not_there_yet_has_none(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ EXPECTING = "- {target: web, exec: [ls], expect: {exit: ok}, %s}"
         ({"policies": HEAD + "    process: {matchPaths: [{path: /a, allowedArgs: [x]}]}"}, ["allowedArgs"]),
         ({"policies": HEAD + "    file: {matchPatterns: [{pattern: /a*, ownerOnly: true}]}"}, []),
         ({"policies": HEAD + "    file: {matchPaths: [{path: /a, pts: false}]}"}, []),
-        ({"steps": EXPECTING % "expect_log: {operation: File}"}, ["visibility"]),
+        ({"steps": EXPECTING % "expect_log: {operation: File}"}, []),
+        ({"steps": EXPECTING % "expect_log: {operations: [file], count_min: 1}"}, ["counts of logs"]),
+        ({"steps": EXPECTING % "expect_log: {count: 0}"}, ["counts of logs"]),
         ({"steps": EXPECTING % "expect_alert: {operation: Syscall}"}, []),
         ({"steps": EXPECTING % "expect_alert: {operation: AlertThreshold}"}, ["AlertThreshold alerts"]),
         ({"steps": EXPECTING % "expect_no_alert: {operation: Capabilities}"}, []),
@@ -43,9 +45,9 @@ def test_missing_features(tmp_path: Path, parts: dict[str, str], missing: list[s
 
 
 def test_a_scenario_that_needs_a_feature_is_skipped_whatever_else_is_wrong_with_it(tmp_path: Path) -> None:
-    result = judge_unplayed(scenario(tmp_path, steps=EXPECTING % "expect_log: {}", more="sutie: s"))
+    result = judge_unplayed(scenario(tmp_path, steps=EXPECTING % "expect_log: {count: 0}", more="sutie: s"))
     assert result is not None
-    assert (result.status, result.reason) == ("skip", "needs visibility")
+    assert (result.status, result.reason) == ("skip", "needs counts of logs")
 
 
 def test_a_scenario_that_is_not_understood_fails(tmp_path: Path) -> None:

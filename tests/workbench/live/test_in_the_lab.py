@@ -20,6 +20,7 @@ EXPECTED = {
     "web-keeps-its-secrets": ("pass", ""),
     "allow-list-of-an-owner": ("pass", ""),
     "audit-is-what-block-refuses": ("pass", ""),
+    "what-is-permitted-is-logged": ("pass", ""),
     "host-file": ("pass", ""),
     "upstream-is-wrong": ("fail", "exit status 0, expected fail"),
     "alert-that-does-not-come": ("fail", "no such alert as expected"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hauberk.events.alert import Extras
+from hauberk.events.alert import Extras, Log
 from hauberk.events.clock import unix_time
 from hauberk.workbench.live import play
 from hauberk.workbench.live.commands import Outcome
@@ -216,3 +216,43 @@ def test_a_policy_without_a_namespace_is_of_the_workloads(tmp_path: Path) -> Non
 def test_nothing_to_check_is_no_pass(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="nothing is checked"):
         FakeWorld().player().play(scenario(tmp_path, steps="- {target: web, exec: [ls]}"))
+
+
+def log(seconds_ago: float = 0.0, **fields: Any) -> Log:
+    when = unix_time(int((time.time() - seconds_ago) * 1e9))[1]
+    values = {"Type": "ContainerLog", "Operation": "Process", "Result": "Passed", "UpdatedTime": when}
+    return Log(PPID=0, UID=0, Hauberk=Extras(), **(values | fields))
+
+
+LOGGED = "expect_log: {operation: Process, result: Passed, count_min: 2}"
+
+
+def test_logs_are_awaited_and_what_is_to_be_seen_is_set_for_them(tmp_path: Path) -> None:
+    world = FakeWorld((OK, [], []))
+    world.logs = [[log(seconds_ago=-1)], [], [log(seconds_ago=-1), log(seconds_ago=-1, Operation="File")]]
+    steps = STEP % ("exit: ok", LOGGED)
+    world.player().play(scenario(tmp_path, steps=steps, more="visibility: process,file"))
+    assert [each for each in world.log if "visible" in each] == [
+        "visible of shop: process file",
+        "visible of shop back",
+    ]
+
+
+def test_a_log_that_does_not_come_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play, "LOG_SECONDS", 0.1)
+    world = FakeWorld((OK, [], []))
+    # one of before the step, one of another operation
+    world.logs = [[log(seconds_ago=60), log(seconds_ago=-1), log(seconds_ago=-1, Operation="File")]]
+    with pytest.raises(MismatchError, match="no such log as expected"):
+        world.player().play(scenario(tmp_path, steps=STEP % ("exit: ok", LOGGED)))
+    assert world.log.count("visible of shop: ") == 1
+
+
+def test_without_expected_logs_nothing_is_made_visible(tmp_path: Path) -> None:
+    world = FakeWorld((OK, [], []))
+    world.player().play(scenario(tmp_path, steps=STEP % ("exit: ok", WANTS_NONE), more="visibility: process"))
+    assert not [each for each in world.log if "visible" in each]
+
+
+def test_an_unknown_section_is_a_fault(tmp_path: Path) -> None:
+    assert "`proces` is none of" in scenario(tmp_path, more="visibility: proces").fault
