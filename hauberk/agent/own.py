@@ -10,8 +10,9 @@ from typing import Final
 import hauberk
 from hauberk.enforcers.bpf_lsm.lease import PIN_ROOT
 from hauberk.rules.guard import Guarded, Reach
+from hauberk.rules.normalise import escape_glob
 from hauberk.workloads.homes import names_in, names_on
-from hauberk.workloads.mounts import listed_mounts
+from hauberk.workloads.mounts import Listed, MountsError, listed_mounts
 
 STATE_DIRECTORIES: Final = ("/var/lib/hauberk", "/run/hauberk", "/run/hauberk-agent")
 CONFIG_DIRECTORY: Final = "/etc/hauberk"
@@ -30,6 +31,7 @@ its usual place, path inside."""
 
 _SPECIAL: Final = re.compile(rb"[\\*?\[\]{}^,]")
 """What means something in a glob."""
+_CGROUPS: Final = b"/sys/fs/cgroup"
 
 
 def guarded_for(pid: int, keeper: int, files: Iterable[str]) -> list[Guarded]:
@@ -67,4 +69,32 @@ def guarded_for(pid: int, keeper: int, files: Iterable[str]) -> list[Guarded]:
     for type_, place, inner in (*_KERNEL, (b"proc", b"/proc", b"/%d/oom_score_adj" % keeper)):
         names = {place + inner, *names_on(type_, inner, workload)}
         guarded += [Guarded("the kernel's helpers", name) for name in sorted(names)]
-    return [*guarded, Guarded("the kernel's helpers", b"/sys/fs/cgroup/{**/,}release_agent", Reach.PATTERN)]
+    guarded += _in_cgroups("the kernel's helpers", b"release_agent", workload)
+    if _sees_other_processes(pid):
+        guarded += _in_cgroups("the processes of cgroups", b"{cgroup.procs,cgroup.threads,tasks}", workload)
+    return guarded
+
+
+def _in_cgroups(purpose: str, files: bytes, workload: Iterable[Listed]) -> list[Guarded]:
+    """These files of every cgroup, wherever the workload sees cgroups."""
+    seen = {each.path for each in workload if each.type in (b"cgroup", b"cgroup2")}
+    return [
+        Guarded(purpose, escape_glob(place) + b"/{**/,}" + files, Reach.PATTERN)
+        for place in sorted({_CGROUPS, *seen})
+        if place == _CGROUPS or not place.startswith(_CGROUPS + b"/")
+    ]
+
+
+def _sees_other_processes(pid: int) -> bool:
+    """Is it in this process's PID namespace, so that it can name Hauberk's processes?
+
+    Then it could move them into a cgroup of its own, and have them frozen or killed there. No process leaves
+    a PID namespace for one above it.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError as error:
+        raise MountsError(f"cannot read the status of process {pid}: {error.strerror}") from error
+    # In each namespace from ours down to its own.
+    numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
+    return len(numbers) < 2

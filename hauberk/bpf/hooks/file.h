@@ -3,7 +3,7 @@
  * Reads and writes, decided once, when a file is opened or an open one is received: so that reading and writing cost
  * nothing. The hot path of the whole engine is file_open.
  */
-#include "../lib/verdict.h"
+#include "../lib/control.h"
 
 /* FMODE_READ and FMODE_WRITE, shifted, are the bits of these operations; without branches, of which the verifier would walk each */
 _Static_assert(FMODE_READ << 2 == 1 << HB_READ && FMODE_WRITE << 2 == 1 << HB_WRITE && O_TRUNC >> 6 == 1 << HB_WRITE,
@@ -47,6 +47,9 @@ static __always_inline int open_as(struct file *file, u32 call, bool often)
 		.detail = { flags },
 		.word = word,
 	};
+	/* never quick, as only the root file system is */
+	if (word == NOT_QUICK && (operations & 1u << HB_WRITE) && !(v.label->flags & HB_L_HOST) && controls_keeper(&x))
+		x.word = WORD(HB_REFUSE, HB_RULE_GUARD);
 	return conclude_in_full(&v, &x);
 }
 

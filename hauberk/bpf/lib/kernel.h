@@ -44,6 +44,7 @@ typedef _Bool bool;
 #define VM_EXEC 0x4
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define CGROUP_SUPER_MAGIC 0x27e0eb /* of version 1 */
+#define CGROUP2_SUPER_MAGIC 0x63677270
 #define BPF_FS_MAGIC 0xcafe4a11
 #define MNT_SHARED 0x1000 /* in mnt_flags */
 #define PTRACE_MODE_ATTACH 0x2u
@@ -132,6 +133,7 @@ struct inode {
 	__u32 i_rdev;
 	unsigned int i_nlink;
 	__u32 i_generation;
+	void *i_private;
 };
 
 struct dentry {
@@ -257,9 +259,16 @@ struct kernfs_iattrs {
 };
 
 struct kernfs_node {
+	struct kernfs_node *parent;
 	const char *name;
 	__u64 id;
+	void *priv; /* of a directory in a cgroup file system: struct cgroup */
 	struct kernfs_iattrs *iattr; /* NULL: as it was made by the kernel, root's */
+};
+
+/* 6.15 renamed parent (commit 633488947ef6, "kernfs: Use RCU to access kernfs_node::parent."). */
+struct kernfs_node___new {
+	struct kernfs_node *__parent;
 };
 
 struct cgroup_subsys_state {
@@ -268,7 +277,9 @@ struct cgroup_subsys_state {
 
 struct cgroup {
 	struct cgroup_subsys_state self;
+	int level; /* 0: the root */
 	struct kernfs_node *kn;
+	struct cgroup *ancestors[]; /* by level, itself included */
 };
 
 struct css_set {

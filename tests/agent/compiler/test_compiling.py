@@ -114,6 +114,23 @@ def test_only_what_is_guarded_is_kept_from_hauberks_own_files(service: Service) 
     assert decider(free, Operation.WRITE, "/etc/hauberk/agent.toml") == ""
 
 
+def test_cgroups_are_not_filled_by_those_who_can_name_hauberks_processes(service: Service) -> None:
+    inside = compiled(service, policy("a"))
+    for file in ("cgroup.procs", "app/cgroup.threads", "app/inner/tasks"):
+        assert decider(inside, Operation.WRITE, f"/sys/fs/cgroup/{file}") == SELF_PROTECTION
+        assert decider(inside, Operation.READ, f"/sys/fs/cgroup/{file}") == ""
+    assert decider(inside, Operation.WRITE, "/sys/fs/cgroup/app/cgroup.freeze") == ""
+
+
+def test_a_container_with_processes_of_its_own_manages_its_cgroups(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hauberk.agent.own._sees_other_processes", lambda pid: False)
+    container = compiled(service, policy("a"))
+    assert decider(container, Operation.WRITE, "/sys/fs/cgroup/app/cgroup.procs") == ""
+    assert decider(container, Operation.WRITE, "/sys/fs/cgroup/release_agent") == SELF_PROTECTION
+
+
 def test_the_agents_own_files_are_guarded_if_it_says_so(tmp_path: Path) -> None:
     alerts = tmp_path / "alerts.jsonl"
     alerts.touch()

@@ -123,6 +123,30 @@ def test_a_keeper_is_left_alone(session: Session, keeper: int, program: str, wha
     only_refused_by(session, program, script(what, keeper), call, because=SELF_PROTECTION, error=REFUSED)
 
 
+@pytest.fixture
+def cgroups(keeper: int) -> Iterator[Path]:
+    """A cgroup with the keeper in one below it, and nobody in another."""
+    top = Path("/sys/fs/cgroup/guard")
+    for name in ("inner", "other"):
+        (top / name).mkdir(parents=True)
+    (top / "inner/cgroup.procs").write_text(str(keeper))
+    yield top
+    Path("/sys/fs/cgroup/cgroup.procs").write_text(str(keeper))
+    for each in (top / "inner", top / "other", top):
+        each.rmdir()
+
+
+def test_the_cgroups_that_a_keeper_is_in_are_left_alone(session: Session, cgroups: Path) -> None:
+    for file in ("inner/cgroup.freeze", "inner/cgroup.procs", "cgroup.kill"):
+        path = str(cgroups / file)
+        only_refused_by(session, "file_open", f"write {path}", Call.OPEN, path, because=SELF_PROTECTION)
+    done = session.do(
+        f"read {cgroups}/inner/cgroup.procs ; write {cgroups}/other/cgroup.freeze ; write {cgroups}/other/cgroup.procs"
+    )
+    assert set(done.results) == {"ok"}, done
+    assert not done.refusals
+
+
 def test_a_process_that_has_gone_cannot_be_kept(arena: Arena) -> None:
     with subprocess.Popen(["true"]) as process:
         process.wait()
