@@ -2,7 +2,6 @@
 """What every workload is kept from for the enforcement's sake, under the names by which it sees it."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -29,8 +28,6 @@ _KERNEL: Final = (
 """Files by which root makes the kernel run a program outside of any workload, or end processes: file system,
 its usual place, path inside."""
 
-_SPECIAL: Final = re.compile(rb"[\\*?\[\]{}^,]")
-"""What means something in a glob."""
 _CGROUPS: Final = b"/sys/fs/cgroup"
 
 
@@ -64,7 +61,7 @@ def guarded_for(pid: int, keeper: int, files: Iterable[str]) -> list[Guarded]:
         if os.path.isfile(file) or not os.path.exists(file):
             for name in seen(file):
                 guarded.append(Guarded("a file that Hauberk writes", name))
-                rotated = _SPECIAL.sub(rb"\\\g<0>", name) + b".[0-9]*"
+                rotated = escape_glob(name) + b".[0-9]*"
                 guarded.append(Guarded("a file that Hauberk wrote", rotated, Reach.PATTERN))
     for type_, place, inner in (*_KERNEL, (b"proc", b"/proc", b"/%d/oom_score_adj" % keeper)):
         names = {place + inner, *names_on(type_, inner, workload)}
