@@ -44,9 +44,10 @@ def find_links(root: bytes, blocked: Iterable[Pattern], skipped: frozenset[int])
     """
     found = Links()
     budget = _Budget(ENTRIES)
+    there: dict[bytes, bool] = {}
     for pattern in blocked:
         try:
-            for path in _candidates(root, pattern, skipped, budget):
+            for path in _candidates(root, pattern, skipped, budget, there):
                 if len(found.names) >= FILES:
                     raise _Exhausted(os.path.dirname(path))
                 found.names.add(path)
@@ -78,12 +79,23 @@ class _Budget:
         self.entries -= 1
 
 
-def _candidates(root: bytes, pattern: Pattern, skipped: frozenset[int], budget: _Budget) -> Iterator[bytes]:
-    """Names of files with several links that `pattern` matches."""
+def _candidates(
+    root: bytes, pattern: Pattern, skipped: frozenset[int], budget: _Budget, there: dict[bytes, bool]
+) -> Iterator[bytes]:
+    """Names of files with several links that `pattern` matches.
+
+    `there` remembers which directories exist: many rules are about files of one, and in one that does not
+    exist nothing has to be looked for.
+    """
     match pattern:
         case Exact(path):
-            budget.spend(os.path.dirname(path))
-            if path.startswith(b"/") and _has_links(root + path):
+            directory = path.rpartition(b"/")[0]
+            budget.spend(directory)
+            if not path.startswith(b"/"):
+                return
+            if directory not in there:
+                there[directory] = os.path.lexists(root + (directory or b"/"))
+            if there[directory] and _has_links(root + path):
                 yield path
         case Directory(path, recursive):
             yield from _walk(root, path, recursive, skipped, budget)
