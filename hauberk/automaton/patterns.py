@@ -30,8 +30,10 @@ class Exact(msgspec.Struct, frozen=True, gc=False):
     path: bytes
 
     def __post_init__(self) -> None:
-        if (plain := _plain(self.path)) is not self.path:
-            force_setattr(self, "path", plain)
+        # Written out: rule sets have tens of thousands, and nearly all are plain.
+        path = self.path
+        if path.endswith(b"/") or b"//" in path or b"\0" in path:
+            force_setattr(self, "path", _plain(path))
 
 
 class Directory(msgspec.Struct, frozen=True, gc=False):
