@@ -67,7 +67,9 @@ static __always_inline bool advance(struct hb_arena a, u64 *state, u64 word, int
 		*state = w >> 32;
 		return true;
 	}
-	if (!column)
+	/* worked out anew: to keep it would cost every byte a copy */
+	asm volatile("" : "+r"(word));
+	if (!(word & 0xffull << 8 * n))
 		return false;
 	*state = word_at(a, *state) >> 32;
 	return !(*state & ABSORBING);
