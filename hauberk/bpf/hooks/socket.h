@@ -21,12 +21,8 @@ static __always_inline u32 socket_kind(u32 family, u32 type, u32 protocol)
 	u32 kind = KIND_OTHER;
 
 	type &= 0xf; /* SOCK_TYPE_MASK */
-	if (family == AF_PACKET || family == AF_XDP) {
-		kind = KIND_PACKET;
-	} else if (family == AF_SMC) {
-		if (type == SOCK_STREAM)
-			kind = KIND_TCP;
-	} else if (family == AF_INET || family == AF_INET6) {
+	/* most first */
+	if (family == AF_INET || family == AF_INET6) {
 		if (type == SOCK_STREAM && (protocol == 0 || protocol == 6 || protocol == 262))
 			kind = KIND_TCP;
 		else if (type == SOCK_DGRAM && (protocol == 0 || protocol == 17 || protocol == 136))
@@ -39,6 +35,11 @@ static __always_inline u32 socket_kind(u32 family, u32 type, u32 protocol)
 			kind = KIND_SCTP;
 		else if (protocol == 33 || (protocol == 0 && type == SOCK_DCCP))
 			kind = KIND_DCCP;
+	} else if (family == AF_PACKET || family == AF_XDP) {
+		kind = KIND_PACKET;
+	} else if (family == AF_SMC) {
+		if (type == SOCK_STREAM)
+			kind = KIND_TCP;
 	}
 	/* `raw` speaks of the inet and packet families only */
 	if (type == SOCK_RAW && family != AF_INET && family != AF_INET6 && family != AF_PACKET)
@@ -46,44 +47,56 @@ static __always_inline u32 socket_kind(u32 family, u32 type, u32 protocol)
 	return kind * 8 + (type <= SOCK_SEQPACKET ? type : 0);
 }
 
-/* Unix sockets are only reported; what rules say of them, use_path() asks. */
-static __noinline int use_socket(struct hb_access *x)
+/* What network rules say of a socket. */
+static __always_inline u32 judge_socket(struct hb_view *v, u32 family, u32 type, u32 protocol)
 {
-	bool ruled = x->detail[0] != AF_UNIX;
-	struct hb_view v;
-	u32 accept;
+	u32 accept = half_at(v->a, (u64)TABLE_FIELD(v, network) + socket_kind(family, type, protocol) * 4);
+	u32 value = value_for(v, accept, v->label->program, v->label->replaced), condition = 0;
 
-	if (x->detail[0] == AF_NETLINK || !current_view(&v, ruled ? HB_T_NETWORK | HB_T_SEE : HB_T_SEE))
-		return 0;
-	begin(&v, x);
-	x->operations = 1u << HB_EXEC;
-	x->section = HB_NETWORK;
-	x->owner = ~0u;
-	x->word = WORD(HB_PERMIT, HB_RULE_NONE);
-	if (ruled) {
-		accept = half_at(v.a, (u64)TABLE_FIELD(&v, network) +
-					      socket_kind(x->detail[0], x->detail[1], x->detail[2]) * 4);
-		x->word = weigh(&v, accept, x, false);
-	}
-	/* from whom it takes a connection, socket_graft() knows */
-	if (x->call == HB_CALL_ACCEPT && (VERDICT(x->word) == HB_PERMIT || VERDICT(x->word) == HB_ALLOWED))
-		return 0;
-	return conclude(&v, x);
+	if (value & VALUE_CONDITIONAL)
+		condition = conditions_of(~0u, 0) & 3;
+	return word_for(v, value, condition, 1u << HB_EXEC, false);
 }
 
-/* `address` is the kernel's copy of a struct sockaddr, of so many bytes; or, with HB_ADDRESS_*, a struct sock. */
+/*
+ * Nothing is written down for what is permitted and reported to nobody. Unix sockets are only reported; what rules say of them,
+ * use_path() asks. `address` is the kernel's copy of a struct sockaddr, of so many bytes; or, with HB_ADDRESS_*, a struct sock.
+ */
+static __always_inline int use_socket(u32 family, u32 type, u32 protocol, u32 call, const void *address, u32 bytes)
+{
+	u32 word = WORD(HB_PERMIT, HB_RULE_NONE);
+	bool ruled = family != AF_UNIX;
+	struct hb_view v;
+
+	if (family == AF_NETLINK || !current_view(&v, ruled ? HB_T_NETWORK | HB_T_SEE : HB_T_SEE))
+		return 0;
+	if (ruled)
+		word = judge_socket(&v, family, type, protocol);
+	if (is_quiet(&v, word))
+		return 0;
+	/* from whom it takes a connection, socket_graft() knows */
+	if (call == HB_CALL_ACCEPT && (VERDICT(word) == HB_PERMIT || VERDICT(word) == HB_ALLOWED))
+		return 0;
+	struct hb_access x = {
+		.operations = 1u << HB_EXEC,
+		.section = HB_NETWORK,
+		.call = call,
+		.other = (u64)address,
+		.owner = ~0u,
+		.detail = { family, type, protocol, bytes },
+		.word = word,
+	};
+	begin(&v, &x);
+	return conclude(&v, &x);
+}
+
 static __always_inline int use(struct socket *sock, u32 call, const void *address, u32 bytes)
 {
 	struct sock *sk = sock->sk;
-	struct hb_access x = { .call = call, .other = (u64)address };
 
 	if (!sk)
 		return 0;
-	x.detail[0] = sk->__sk_common.skc_family;
-	x.detail[1] = sock->type;
-	x.detail[2] = sk->sk_protocol;
-	x.detail[3] = bytes;
-	return use_socket(&x);
+	return use_socket(sk->__sk_common.skc_family, sock->type, sk->sk_protocol, call, address, bytes);
 }
 
 static __always_inline u32 address_bytes(int length)
@@ -94,11 +107,9 @@ static __always_inline u32 address_bytes(int length)
 SEC("lsm/socket_create")
 int BPF_PROG(socket_create, int family, int type, int protocol, int kern)
 {
-	struct hb_access x = { .call = HB_CALL_SOCKET, .detail = { family, type, protocol } };
-
 	if (kern)
 		return 0;
-	return use_socket(&x);
+	return use_socket(family, type, protocol, HB_CALL_SOCKET, NULL, 0);
 }
 
 SEC("lsm/socket_bind")
@@ -169,6 +180,22 @@ static __always_inline bool asks_name(struct sock *sk, const void *given, u32 by
 	return port == __builtin_bswap16(DNS_PORT);
 }
 
+/* use_socket() for an access that is written down already: there is no stack for a second one. */
+static __noinline int use_written(struct hb_access *x)
+{
+	bool ruled = x->detail[0] != AF_UNIX;
+	struct hb_view v;
+
+	if (x->detail[0] == AF_NETLINK || !current_view(&v, ruled ? HB_T_NETWORK | HB_T_SEE : HB_T_SEE))
+		return 0;
+	begin(&v, x);
+	x->operations = 1u << HB_EXEC;
+	x->section = HB_NETWORK;
+	x->owner = ~0u;
+	x->word = ruled ? judge_socket(&v, x->detail[0], x->detail[1], x->detail[2]) : WORD(HB_PERMIT, HB_RULE_NONE);
+	return conclude(&v, x);
+}
+
 /* A message to a name server, once it has been permitted. */
 static __noinline int see_query(struct hb_access *x)
 {
@@ -209,7 +236,7 @@ int BPF_PROG(socket_sendmsg, struct socket *sock, struct msghdr *msg)
 	x.detail[1] = type;
 	x.detail[2] = sk->sk_protocol;
 	x.detail[3] = address_bytes(msg->msg_namelen);
-	if (x.other && use_socket(&x))
+	if (x.other && use_written(&x))
 		return -EACCES;
 	if (type > SOCK_DGRAM || (x.other && !asks_name(sk, (void *)x.other, x.detail[3])))
 		return 0;
