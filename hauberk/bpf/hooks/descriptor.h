@@ -89,7 +89,7 @@ static __noinline bool inherits_refused(void)
 	count = BPF_CORE_READ(table, max_fds);
 	if (count > HB_DESCRIPTORS)
 		return true;
-	bpf_loop(count, inherit, &i, 0);
+	call_back(count, inherit, &i);
 	if (i.refused)
 		report(&i.x);
 	return i.refused;

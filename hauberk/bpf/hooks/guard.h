@@ -158,7 +158,7 @@ static long look_at_mount(u32 i, struct hb_unmounting *u)
 
 	if (u->link == u->end)
 		return 1;
-	bpf_loop(HB_NESTED, climb_mount, &c, 0);
+	call_back(HB_NESTED, climb_mount, &c);
 	if (c.below) {
 		u->goes = 1;
 		u->spreads |= BPF_CORE_READ(m, mnt_parent, mnt.mnt_flags) & MNT_SHARED;
@@ -202,7 +202,7 @@ int BPF_PROG(sb_umount, struct vfsmount *mnt, int flags)
 	u.top = (u64)mnt - bpf_core_field_offset(struct mount, mnt);
 	u.end = *sb + bpf_core_field_offset(struct super_block, s_mounts);
 	u.link = (u64)BPF_CORE_READ(held, s_mounts.next);
-	bpf_loop(HB_BPFFS_MOUNTS, look_at_mount, &u, 0);
+	call_back(HB_BPFFS_MOUNTS, look_at_mount, &u);
 	if (!u.goes || (u.stays && !u.spreads))
 		return see_unmount(mnt, flags);
 	return refuse_harm(HB_FILE, HB_CALL_UMOUNT, 0, 0);

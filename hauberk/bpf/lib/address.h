@@ -96,7 +96,7 @@ __noinline int digest_address(struct hb_access *x, u32 slot)
 	u32 n = fetch_address(x, slot) & 0xff;
 
 	if (n)
-		bpf_loop((n + 7) / 8, digest_word, &slot, 0);
+		call_back((n + 7) / 8, digest_word, &slot);
 	return 0;
 }
 

@@ -95,7 +95,7 @@ __noinline int write_arguments(u64 program, u32 slot)
 	r.address = BPF_CORE_READ(bprm, p);
 	r.left = BPF_CORE_READ(bprm, argc);
 	r.begin = s->walk.out;
-	bpf_loop(HB_ARGUMENT_STEPS, read_argument, &r, 0);
+	call_back(HB_ARGUMENT_STEPS, read_argument, &r);
 	if (s->walk.out - r.begin > HB_ARGUMENTS)
 		s->walk.out = r.begin + HB_ARGUMENTS;
 	return s->walk.out - r.begin;

@@ -122,7 +122,7 @@ __noinline int write_ancestry(u64 address, u32 slot)
 	begin = s->walk.out;
 	e = exec_at(label->exec);
 	t.number = e && e->tgid == BPF_CORE_READ(task, tgid) ? e->parent : label->exec;
-	bpf_loop(HB_ANCESTORS, write_ancestor, &t, 0);
+	call_back(HB_ANCESTORS, write_ancestor, &t);
 	if (t.number)
 		((struct hb_event *)s->out)->flags |= HB_E_CUT;
 	return s->walk.out - begin;

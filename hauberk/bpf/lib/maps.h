@@ -104,13 +104,26 @@ struct {
  */
 volatile u32 unknown_zero;
 
-static __always_inline void count(u32 which)
+/*
+ * bpf_loop() where no walk waits for it: for records, scratches and links. Where the verifier knows that the flags are 0, it
+ * writes the loop out into the program (since 5.19, commit 1ade23711971, "bpf: Inline calls to bpf_loop when callback is
+ * known"), as it does a lookup; and at each such place it copies the program and all that it knows of it, which is most of
+ * what loading takes: thousands of instructions, dozens of places, fifty programs.
+ */
+static __always_inline void call_back(u32 times, void *function, void *context)
+{
+	bpf_loop(times, function, context, unknown_zero);
+}
+
+/* Not inlined, so that a program has the lookup once. */
+__noinline int count(u32 which)
 {
 	u64 *n = bpf_map_lookup_elem(&counters, &which);
 
 	/* atomic all the same: with preempt=full another program of this processor can get in between */
 	if (n)
 		__sync_fetch_and_add(n, 1);
+	return 0;
 }
 
 /* The arena and its mask, read once: the mask is volatile, and each use would load it anew. */
@@ -124,6 +137,22 @@ static __always_inline struct hb_arena get_arena(void)
 	u32 zero = 0;
 
 	return (struct hb_arena){ bpf_map_lookup_elem(&arena, &zero), arena_mask };
+}
+
+/*
+ * The same off the hot path: like count(), so that a program has the lookup once. It takes a level of calls, of which there are
+ * eight at most.
+ */
+static __noinline void *arena_base(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&arena, &zero);
+}
+
+static __always_inline struct hb_arena get_arena_slowly(void)
+{
+	return (struct hb_arena){ arena_base(), arena_mask };
 }
 
 /* The address of an offset. The mask comes last and behind a barrier, else clang drops it and the verifier its proof. */

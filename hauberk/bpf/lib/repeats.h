@@ -85,7 +85,7 @@ __noinline int digest_dentry(u64 dentry, u32 slot)
 		((u64 *)s->name)[length / 8] = 0;
 		bpf_probe_read_kernel(s->name, length, BPF_CORE_READ(d, d_name.name));
 		s->digest = digest;
-		bpf_loop((length + 7) / 8, digest_word, &slot, 0);
+		call_back((length + 7) / 8, digest_word, &slot);
 	} else {
 		s->digest = digest;
 	}
@@ -128,7 +128,7 @@ __noinline int find_place(u32 window, u32 slot)
 	if (!s)
 		return -1;
 	f.key = s->digest ?: 1;
-	bpf_loop(HB_PROBES, try_place, &f, 0);
+	call_back(HB_PROBES, try_place, &f);
 	return f.place;
 }
 

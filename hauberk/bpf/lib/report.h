@@ -36,7 +36,7 @@ static long write_component(u32 i, u32 *slot)
 __noinline int write_path(u64 dentry, u64 mnt, u32 slot)
 {
 	struct hb_scratch *s = scratch_at(slot);
-	struct hb_arena a = get_arena();
+	struct hb_arena a = get_arena_slowly();
 	u32 begin, prefix, depth;
 
 	if (!s || !a.base || !dentry)
@@ -57,7 +57,7 @@ __noinline int write_path(u64 dentry, u64 mnt, u32 slot)
 		}
 	}
 	s->walk.from = depth;
-	bpf_loop(depth, write_component, &slot, 0);
+	call_back(depth, write_component, &slot);
 	if (s->walk.out == begin) {
 		s->out[begin & (HB_OUT - 1)] = '/';
 		s->walk.out = begin + 1;

@@ -109,7 +109,7 @@ __noinline int claim_scratch(void)
 {
 	struct hb_claim c = { .first = bpf_get_smp_processor_id() * 4 };
 
-	bpf_loop(HB_SCRATCHES, try_claim, &c, 0);
+	call_back(HB_SCRATCHES, try_claim, &c);
 	if (c.held)
 		return c.slot & (HB_SCRATCHES - 1);
 	return -1;

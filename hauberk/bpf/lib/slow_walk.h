@@ -24,13 +24,19 @@ enum hb_walk_end {
 	WALK_NAMELESS, /* pipes, sockets, anonymous inodes, memfd; what the kernel opens for itself */
 };
 
+/* Not inlined for the reason that count() has. note_mount() looks itself: calls are as deep there as they may be. */
+static __noinline struct hb_mount *mount_at(struct hb_mount_key *key)
+{
+	return bpf_map_lookup_elem(&mounts, key);
+}
+
 /* Look at the superblock in which `at` lies. */
 static __always_inline void enter_superblock(struct hb_walk *w)
 {
 	struct dentry *d = (void *)w->at;
 	struct super_block *sb = BPF_CORE_READ(d, d_sb);
 	struct hb_mount_key key = { .table = w->top.depth, .dev = BPF_CORE_READ(sb, s_dev) };
-	struct hb_mount *m = bpf_map_lookup_elem(&mounts, &key);
+	struct hb_mount *m = mount_at(&key);
 
 	w->sb = (u64)sb;
 	w->dev = key.dev;
@@ -137,7 +143,7 @@ static long climb(u32 i, u32 *slot)
 	if (!w->by_mount && (w->known & HB_M_SUBTREES)) {
 		struct hb_mount_key key = { w->top.depth, w->dev, BPF_CORE_READ(d, d_inode, i_ino) };
 
-		m = key.ino ? bpf_map_lookup_elem(&mounts, &key) : NULL;
+		m = key.ino ? mount_at(&key) : NULL;
 		if (m) {
 			w->found = *m;
 			note_mount(*slot);
@@ -256,17 +262,17 @@ __noinline int find_home(u32 slot)
 	sb = BPF_CORE_READ(d, d_sb);
 	key.table = s->walk.top.depth;
 	key.ino = BPF_CORE_READ(sb, s_dev);
-	m = bpf_map_lookup_elem(&mounts, &key);
+	m = mount_at(&key);
 	if (!m) {
 		key.ino = HB_HOME_MAGIC | BPF_CORE_READ(sb, s_magic);
-		m = bpf_map_lookup_elem(&mounts, &key);
+		m = mount_at(&key);
 	}
 	if (!m)
 		return 0;
 	s->walk.at = s->walk.dentry;
 	s->walk.sb_root = (u64)BPF_CORE_READ(sb, s_root);
 	s->walk.home_depth = 0;
-	bpf_loop(HB_DEPTH, climb_home, &slot, 0);
+	call_back(HB_DEPTH, climb_home, &slot);
 	r = &s->walk.root[s->walk.roots & HB_ROOTS];
 	r->depth = s->walk.home_depth;
 	r->file_state = m->file_state;
@@ -454,7 +460,7 @@ static __always_inline void name_object(struct hb_scratch *s, u32 slot, u32 exec
 	struct hb_attempt t = { slot, exec };
 
 	s->walk.settled = 0;
-	bpf_loop(ATTEMPTS, attempt, &t, 0);
+	call_back(ATTEMPTS, attempt, &t);
 	if (s->walk.settled)
 		return;
 	s->walk.end = WALK_UNKNOWN;

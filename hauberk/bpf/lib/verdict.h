@@ -89,7 +89,7 @@ static __always_inline int conclude(struct hb_view *v, struct hb_access *x)
 /* The same for one of several names, into what was weighed before. */
 __noinline int weigh_name(struct hb_access *x, u32 accept, u32 fresh)
 {
-	struct hb_view v = { .a = get_arena() };
+	struct hb_view v = { .a = get_arena_slowly() };
 
 	if (!x || !v.a.base)
 		return 0;
@@ -106,7 +106,7 @@ struct hb_naming {
 
 static long weigh_link(u32 i, struct hb_naming *n)
 {
-	struct hb_arena a = get_arena();
+	struct hb_arena a = get_arena_slowly();
 	struct hb_access *x = n->x;
 	struct hb_link *l;
 
@@ -135,7 +135,7 @@ __noinline int weigh_links(struct hb_access *x, u32 exec)
 	n.key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	n.key.ino = BPF_CORE_READ(inode, i_ino);
 	n.key.generation = BPF_CORE_READ(inode, i_generation);
-	bpf_loop(HB_LINK_NAMES, weigh_link, &n, 0);
+	call_back(HB_LINK_NAMES, weigh_link, &n);
 	return 0;
 }
 
@@ -145,7 +145,7 @@ __noinline int weigh_links(struct hb_access *x, u32 exec)
  */
 __noinline int judge_slowly(struct hb_access *x, u32 exec)
 {
-	struct hb_view view = { .a = get_arena() }, *v = &view;
+	struct hb_view view = { .a = get_arena_slowly() }, *v = &view;
 	struct hb_scratch *s;
 	u32 first = 0;
 	int slot;
@@ -207,7 +207,7 @@ out:
 __noinline int renew_label(u64 active)
 {
 	struct hb_access x = { .active = active };
-	struct hb_view v = { .a = get_arena(), .label = current_label(), .active = active };
+	struct hb_view v = { .a = get_arena_slowly(), .label = current_label(), .active = active };
 	struct file *exe;
 	u32 state, workload;
 
