@@ -91,7 +91,7 @@ class Watch:
         """For quiet moments: let the sinks try again, and forget rules that no record can name any more."""
         self.pipeline.flush()
         if all(ring.read == ring.written for ring in self._rings()):
-            for workload, generation in self.engine.forget_retired():
+            for workload, generation in self.engine.forget_retired(self.engine.retired):
                 self._translator.drop_rules(workload, generation)
 
     def _rings(self) -> tuple[RingReader, ...]:

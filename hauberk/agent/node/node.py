@@ -23,6 +23,7 @@ from hauberk.agent.node.again import Again
 from hauberk.agent.node.changes import Changes
 from hauberk.agent.node.entrance import Entrance
 from hauberk.agent.node.findings import Findings
+from hauberk.agent.node.forgetting import Forgetting
 from hauberk.agent.node.member import Member
 from hauberk.agent.node.members import Members
 from hauberk.agent.node.notify import notify
@@ -84,6 +85,7 @@ class Node:
         self.entrance: Entrance | None = None
         self.changes = Changes()
         self._some_ended = False
+        self._forgetting = Forgetting(engine, self._translator.drop_rules)
         ruling = Ruling(engine, self._compiler, self.facts, self._translator.add_rules)
         self.ruling = ruling
         self.starts = Starts(engine, self.members, ruling, on_come=self._introduce, on_gone=self._forget)
@@ -335,6 +337,7 @@ class Node:
         if self._some_ended:
             self._some_ended = False
             self.findings.of("containers", self.starts.catch_up)
+        self._forgetting.forget_if_due()
         self._again.do_if_due(self._do_again)
 
     def _do_again(self) -> None:
@@ -354,8 +357,7 @@ class Node:
         rings = self.engine.violations, self.engine.events
         if any(ring.read != ring.written for ring in rings):
             return True
-        for workload, generation in self.engine.forget_retired():
-            self._translator.drop_rules(workload, generation)
+        self._forgetting.forget_all()
         return False
 
     def rest_due_in(self) -> float | None:

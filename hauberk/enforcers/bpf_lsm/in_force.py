@@ -6,7 +6,7 @@ Nothing is switched to that is not written down before (state.py), and no table 
 be walking.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -245,14 +245,21 @@ class RulesInForce:
         rules = {name: self._files.read_rules(name) for name in {force.rules for _, force in forces}}
         return [(workload, force.generation, rules[force.rules]) for workload, force in forces]
 
-    def forget_retired(self) -> list[tuple[int, int]]:
-        """To be called when the rings were empty after the last change: workloads and generations of which no
-        record can come any more."""
-        gone = [(workload, force.generation) for workload, force in self._state.retired]
+    @property
+    def retired(self) -> list[tuple[int, int]]:
+        """Workloads and generations that are not in force any more, of which records may still speak."""
+        return [(workload, force.generation) for workload, force in self._state.retired]
+
+    def forget_retired(self, which: Collection[tuple[int, int]]) -> list[tuple[int, int]]:
+        """To be called when no record can speak of these retired workloads and generations any more: those
+        that were known until now."""
+        wanted = set(which)
+        gone = [each for each in self.retired if each in wanted]
         if gone:
-            self._state.retired = []
-            rules = {force.rules for force in self._state.workloads.values()}
-            self._files.forget(rules, set(self._state.about.values()))
+            state = self._state
+            state.retired = [(n, force) for n, force in state.retired if (n, force.generation) not in wanted]
+            rules = {force.rules for _, force in (*state.retired, *state.workloads.items())}
+            self._files.forget(rules, set(state.about.values()))
         return gone
 
     def about(self, workload: int) -> bytes:

@@ -99,7 +99,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 def ground(whole: Ground) -> Iterator[Ground]:
     """The ground, with its engine as it should be."""
     whole.drained()
-    whole.engine.forget_retired()
+    whole.engine.forget_retired(whole.engine.retired)
     if whole.under() != "a":
         whole.change("a")
     whole.drained()
@@ -124,7 +124,7 @@ def test_alerts_of_every_generation_in_the_ring_name_their_rule_after_adoption(g
     ]
     assert all(alert.Hauberk.Rule.startswith("spec.file.matchPaths[") for alert in alerts)
     assert translator.unresolved == 0
-    assert len(engine.forget_retired()) == 2
+    assert len(engine.forget_retired(engine.retired)) == 2
     assert len(engine.generations()) == 1
     assert engine.findings == []
 
