@@ -27,7 +27,7 @@ _MOST: Final = 128
 _PORTION: Final = 32
 _PATIENCE_SECONDS: Final = 30.0
 """How long it may take until there is one less: what is still there then is kept by somebody else."""
-_PAUSE_SECONDS: Final = 0.05
+_PAUSE_SECONDS: Final = 0.25
 
 
 def unpin(directory: Path) -> None:
