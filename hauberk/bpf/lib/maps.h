@@ -107,8 +107,8 @@ volatile u32 unknown_zero;
 /*
  * bpf_loop() where no walk waits for it: for records, scratches and links. Where the verifier knows that the flags are 0, it
  * writes the loop out into the program (since 5.19, commit 1ade23711971, "bpf: Inline calls to bpf_loop when callback is
- * known"), as it does a lookup; and at each such place it copies the program and all that it knows of it, which is most of
- * what loading takes: thousands of instructions, dozens of places, fifty programs.
+ * known"), as it does a lookup; and at each such place it copies the program and all that it knows of it: thousands of
+ * instructions, dozens of places, fifty programs.
  */
 static __always_inline void call_back(u32 times, void *function, void *context)
 {
