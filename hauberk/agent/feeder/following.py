@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import msgspec
 
@@ -44,6 +44,7 @@ PATIENCE_SECONDS: Final = 10.0
 
 _encoder: Final = msgspec.json.Encoder()
 _questions: Final = msgspec.json.Decoder(Ask)
+T = TypeVar("T")
 Send = Callable[[Sequence[Answer]], Awaitable[None]]
 
 
@@ -186,9 +187,9 @@ class Following:
         try:
             recall = await asyncio.to_thread(Recall, self._keeping.path, span)
             try:
-                if begins and (oldest := await asyncio.to_thread(recall.begins)):
+                if begins and (oldest := await _whole(recall.begins)):
                     await send([Begins(oldest)])
-                while part := await asyncio.to_thread(recall.part):
+                while part := await _whole(recall.part):
                     await send([_answer_of(each) for each in part])
                 return recall.reached, recall.unreadable
             finally:
@@ -197,6 +198,17 @@ class Following:
             if error.damaged:
                 self._keeping.damaged(f"it was damaged ({error.message})")
             raise
+
+
+async def _whole(work: Callable[[], T]) -> T:
+    """Do something in a thread, and if this is cancelled, wait until it is done all the same: a database must
+    not be closed while a thread reads it, which would end the process."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait((running,))
+        raise
 
 
 def _wanted(span: Span) -> Callable[[Alert | Log], bool]:

@@ -98,6 +98,17 @@ def test_who_follows_can_go_on_from_a_number(feeder: Feeder, socket_path: Path) 
     assert resource(next(answers)) == "c"
 
 
+def test_who_hangs_up_while_the_history_is_read_ends_nothing(feeder: Feeder, socket_path: Path) -> None:
+    process = feeder._pid
+    for _ in range(200):
+        answers = listen_to(Ask(follow=True), socket_path)
+        assert isinstance(next(answers), Event)
+        answers.close()
+    tell(feeder, "second")
+    assert feeder._pid == process
+    assert feeder.told.findings == ()
+
+
 def test_with_a_limit_only_the_newest_of_the_past_come(feeder: Feeder, socket_path: Path) -> None:
     tell(feeder, *"abcdef")
     answers = listen_to(Ask(Span(limit=2), follow=True), socket_path)
