@@ -104,8 +104,8 @@ def uninstall(settings: Settings) -> list[str]:
         cgroup.remove()
         remove_grpc_directory(settings)
     run = Path(settings.socket).parent
-    # A feeder that was killed has left its socket.
-    for name in (EVENTS, LOCK):
+    # Who was killed has left its socket.
+    for name in (Path(settings.socket).name, EVENTS, LOCK):
         run.joinpath(name).unlink(missing_ok=True)
     for path in (run, Path(settings.state_directory), STATE_ROOT, PIN_ROOT):
         # Whatever else is in there is not the agent's.
