@@ -193,8 +193,8 @@ def move_refused(meaning: Meaning, source: bytes, target: bytes, is_directory: b
     """Whether moving (or linking, or mounting) `source` to `target` is refused because of what Blocks name.
 
     Refused if some path at or below `source` that a Block names might afterwards not be named by it, or if
-    a directory would come where a Block names something below; a symbolic link counts as one. The other
-    rights that the move needs are decided elsewhere.
+    a directory would come where a Block names something below. The other rights that the move needs are
+    decided elsewhere.
     """
     automaton = meaning.exec
     before, after = automaton.run(source), automaton.run(target)
