@@ -138,20 +138,21 @@ static __always_inline bool leaves_block(struct hb_view *v, struct hb_access *x,
 	return judge_slowly(x, true) != state;
 }
 
-/* A directory, or a link that may stand for one. */
-static __always_inline bool leads_on(struct dentry *d)
+static __always_inline u32 type_of(struct dentry *d)
 {
-	return (1u << (S_IFDIR >> 12) | 1u << (S_IFLNK >> 12)) >> (BPF_CORE_READ(d, d_inode, i_mode) >> 12) & 1;
+	return BPF_CORE_READ(d, d_inode, i_mode) & S_IFMT;
 }
 
-/* What leads on and comes where a Block names something below would bring that along. */
+/* A directory, or a link to one, that comes where a Block names something below would bring it along. */
 static __always_inline bool upsets_block(struct hb_view *v, struct hb_access *x, struct dentry *old, struct dentry *new,
 					 bool exchange)
 {
-	u32 below = leads_on(old) || (exchange && leads_on(new)) ? ACCEPT_BELOW : 0;
+	u32 type = type_of(old), other = exchange ? type_of(new) : 0;
+	u32 below = type == S_IFDIR || other == S_IFDIR ? ACCEPT_BELOW : 0;
 
-	return leaves_block(v, x, (u64)old, (u64)new, ACCEPT_BLOCKED | below) ||
-	       leaves_block(v, x, (u64)new, (u64)old, (exchange ? ACCEPT_BLOCKED : 0) | below);
+	return leaves_block(v, x, (u64)old, (u64)new, ACCEPT_BLOCKED | (other == S_IFLNK ? ACCEPT_BELOW : below)) ||
+	       leaves_block(v, x, (u64)new, (u64)old,
+			    (exchange ? ACCEPT_BLOCKED : 0) | (type == S_IFLNK ? ACCEPT_BELOW : below));
 }
 
 static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, struct dentry *new,
