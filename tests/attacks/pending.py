@@ -5,5 +5,5 @@ Strict: an attack that is refused by now has to leave this list, and docs/threat
 """
 
 PENDING: dict[str, str] = {
-    "overlay-layer": "what a Block names is not named in the layers that the workload's root was made from",
+    "overlay-layer": "the layers of an overlay have no names in the workload",
 }
