@@ -7,7 +7,7 @@
  *   file        opens and received descriptors
  *   path        names and attributes, by path
  *   attribute   times, extended attributes, ACLs
- *   mount       file systems that would show files under new names, and mounts over blocked ones
+ *   mount       file systems that would show files under new names
  *   socket      network, and the queries of name servers
  *   capability  capabilities
  *   guard       what would end the enforcement

@@ -177,18 +177,6 @@ def link_refused(meaning: Meaning, place: bytes) -> bool:
     return bool(meaning.blocks_below[meaning.exec.run(place)])
 
 
-def mount_refused(meaning: Meaning, place: bytes) -> bool:
-    """Whether mounting anything over `place` is refused for what the policies' file Blocks name.
-
-    Refused if one names the place or something below: whoever goes there later would find something else.
-    """
-    automaton = meaning.file
-    reached = automaton.run(place)
-    if reached == automaton.start:
-        return False
-    return meaning.covers[automaton.accept_id(reached)] or bool(meaning.covers_below[reached])
-
-
 def move_refused(meaning: Meaning, source: bytes, target: bytes, is_directory: bool) -> bool:
     """Whether moving (or linking, or mounting) `source` to `target` is refused because of what Blocks name.
 

@@ -332,29 +332,6 @@ class Meaning:
         patterns = tuple(self._exec_patterns.numbers)
         return frozenset(number for number in self._blocking if is_anchored(patterns[number]))
 
-    # Mounts
-
-    @cached_property
-    def covers(self) -> list[bool]:
-        """For each accept of `file`, whether a policy's file Block names a path that ends there."""
-        return [not self._file_blocking.isdisjoint(accepted) for accepted in self.file.accept_sets]
-
-    @cached_property
-    def covers_below(self) -> bytearray:
-        """For each state of `file`, 1 if an anchored Block of these names something below its path."""
-        patterns = tuple(self._file_patterns.numbers)
-        anchored = frozenset(number for number in self._file_blocking if is_anchored(patterns[number]))
-        return self.file.live_below(anchored)
-
-    @cached_property
-    def _file_blocking(self) -> frozenset[int]:
-        blocks = [rule.action is Action.BLOCK and rule.scope is not Scope.ENGINE for rule in self.rules]
-        return frozenset(
-            number
-            for number, rules in enumerate(self._file_patterns.rules)
-            if any(blocks[rule] for rule in rules)
-        )
-
     # Set-up
 
     def _number_classes(self, programs: Sequence[bytes]) -> None:

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hauberk.rules.decide import link_refused, mount_refused, move_refused
-from hauberk.rules.guard import Guarded, guard_rules
+from hauberk.rules.decide import link_refused, move_refused
 from hauberk.rules.meaning import Meaning, is_anchored
 from hauberk.rules.model import Action, Operation, RuleSet, Section
 
@@ -60,30 +59,6 @@ def test_a_symbolic_link_does_not_come_where_a_block_names_something_below(
     block: str, place: str, refused: bool
 ) -> None:
     assert link_refused(meaning(rule("Block", block)), place.encode()) is refused
-
-
-@pytest.mark.parametrize(
-    ("block", "place", "refused"),
-    [
-        ("/etc/shadow", "/etc/shadow", True),
-        ("/etc/shadow", "/etc", True),
-        ("/etc/shadow", "", False),
-        ("/etc/shadow", "/etc/mtab", False),
-        ("/srv/a/**", "/srv/a/b/c", True),
-        ("/srv/a/**", "/srv/b", False),
-        ("glob:/**/*.key", "/srv/my.key", True),
-        ("glob:/**/*.key", "/srv", False),
-    ],
-)
-def test_nothing_is_mounted_over_what_a_block_names(block: str, place: str, refused: bool) -> None:
-    assert mount_refused(meaning(rule("Block", block)), place.encode()) is refused
-
-
-def test_over_what_is_guarded_for_the_engine_and_over_programs_anything_is_mounted() -> None:
-    guarded = next(iter(guard_rules([Guarded("the kernel's helpers", b"/proc/sysrq-trigger")])))
-    rules = meaning(guarded, rule("Block", "/usr/bin/curl", section=Section.PROCESS))
-    assert not mount_refused(rules, b"/proc")
-    assert not mount_refused(rules, b"/usr/bin")
 
 
 @pytest.mark.parametrize("action", ["Allow", "Audit"])

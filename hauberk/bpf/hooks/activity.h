@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What no rule speaks of and users want to see: ends of processes, outcomes of execs, changes of user and group, calls of
- * bpf(2). None of these programs is attached while nobody wants to. What also needs guarding is seen in guard.h and mount.h.
+ * What no rule speaks of and users want to see: ends of processes, outcomes of execs, changes of user and group, mounts, calls
+ * of bpf(2). None of these programs is attached while nobody wants to. What also needs guarding is seen in guard.h.
  */
 #include "../lib/see.h"
 
@@ -69,6 +69,29 @@ int BPF_PROG(task_fix_setgid, struct cred *new, const struct cred *old)
 	x.detail[1] = BPF_CORE_READ(new, egid.val);
 	x.detail[2] = BPF_CORE_READ(old, gid.val);
 	x.detail[3] = BPF_CORE_READ(old, egid.val);
+	return see(&x, HB_CAPABILITIES);
+}
+
+SEC("lsm/sb_mount")
+int BPF_PROG(sb_mount, const char *source, const struct path *path, const char *type, unsigned long flags)
+{
+	struct hb_access x = { .call = HB_CALL_MOUNT };
+
+	x.dentry = (u64)BPF_CORE_READ(path, dentry);
+	x.mnt = (u64)BPF_CORE_READ(path, mnt);
+	x.other = (u64)ctx;
+	x.detail[0] = flags;
+	return see(&x, HB_CAPABILITIES);
+}
+
+/* Of mounts made by fsmount(2) or open_tree(2). */
+SEC("lsm/move_mount")
+int BPF_PROG(move_mount, const struct path *from, const struct path *to)
+{
+	struct hb_access x = { .call = HB_CALL_MOUNT };
+
+	x.dentry = (u64)BPF_CORE_READ(to, dentry);
+	x.mnt = (u64)BPF_CORE_READ(to, mnt);
 	return see(&x, HB_CAPABILITIES);
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Mounts. Names do not depend on them (lib/walk.h), so that two things only are to be decided. A file system that shows the
- * files of another under new names: a new overlay's files are its own, and what they stand for would be read behind the
- * rules. And what is mounted over a path that a Block names: whoever goes there would find something else.
+ * Mounts. Names do not depend on them (lib/walk.h), so nothing is to be decided but for a file system that shows the files
+ * of another under new names: a new overlay's files are its own, and what they stand for would be read behind the rules.
  */
-#include "../lib/see.h"
+#include "../lib/verdict.h"
 
 struct hb_layers {
 	u64 layers;
@@ -81,66 +80,4 @@ int BPF_PROG(sb_set_mnt_opts, struct super_block *sb)
 		return 0;
 	report(&x);
 	return -EACCES;
-}
-
-/*
- * Does a Block of a file name the place, or something below? Of the policies' Blocks only: over what the engine guards for
- * its own sake, /proc among it, everybody mounts. `x` has the place.
- */
-static __always_inline bool covers_blocked(struct hb_access *x)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct hb_view v;
-	u32 state;
-
-	if (!current_view(&v, HB_T_BLOCKS) ||
-	    ((v.label->flags & HB_L_HOST) && !BPF_CORE_READ(task, cred, user_ns, level)))
-		return false;
-	begin(&v, x);
-	state = judge_slowly(x, false);
-	/* over the root nobody sees it who has that root already */
-	return state && state != TABLE_FIELD(&v, file_start) &&
-	       (accept_of(v.a, state) & (ACCEPT_BLOCKED | ACCEPT_BELOW));
-}
-
-static __noinline int refuse_or_see(struct hb_access *x, u32 mounts)
-{
-	if (!x || !mounts || !covers_blocked(x))
-		return x ? see(x, HB_CAPABILITIES) : 0;
-	x->section = HB_FILE;
-	x->owner = ~0u;
-	x->word = WORD(HB_REFUSE, HB_RULE_MOVE);
-	report(x);
-	return -EACCES;
-}
-
-/* The flags as path_mount() in fs/namespace.c looks at them. */
-static __always_inline bool is_new(u64 flags)
-{
-	if (flags & MS_REMOUNT)
-		return false;
-	return (flags & MS_BIND) || !(flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE));
-}
-
-SEC("lsm/sb_mount")
-int BPF_PROG(sb_mount, const char *source, const struct path *path, const char *type, unsigned long flags)
-{
-	struct hb_access x = { .call = HB_CALL_MOUNT };
-
-	x.dentry = (u64)BPF_CORE_READ(path, dentry);
-	x.mnt = (u64)BPF_CORE_READ(path, mnt);
-	x.other = (u64)ctx;
-	x.detail[0] = flags;
-	return refuse_or_see(&x, is_new(flags)) ? -EACCES : 0;
-}
-
-/* Of mounts made by fsmount(2) or open_tree(2). */
-SEC("lsm/move_mount")
-int BPF_PROG(move_mount, const struct path *from, const struct path *to)
-{
-	struct hb_access x = { .call = HB_CALL_MOUNT };
-
-	x.dentry = (u64)BPF_CORE_READ(to, dentry);
-	x.mnt = (u64)BPF_CORE_READ(to, mnt);
-	return refuse_or_see(&x, true) ? -EACCES : 0;
 }

@@ -28,10 +28,7 @@ static __always_inline u32 accept_of(struct hb_arena a, u32 state)
 	return word_at(a, ROW(state));
 }
 
-/*
- * Accept words: bit 0 always, then what the guards of moves (in the exec automaton) and of mounts (in the file automaton, of
- * policies' file rules only) ask, then the decision's row.
- */
+/* Accept words: bit 0 always, then what the move guard asks, then the decision's row. */
 #define ACCEPT_BLOCKED 2u /* an anchored Block names this very path */
 #define ACCEPT_BELOW 4u /* an anchored Block names some path below */
 #define DECISION(accept) ((accept) & ~7u)

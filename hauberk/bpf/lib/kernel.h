@@ -48,12 +48,6 @@ typedef _Bool bool;
 #define CGROUP2_SUPER_MAGIC 0x63677270
 #define BPF_FS_MAGIC 0xcafe4a11
 #define MNT_SHARED 0x1000 /* in mnt_flags */
-#define MS_REMOUNT 0x20u
-#define MS_BIND 0x1000u
-#define MS_UNBINDABLE 0x20000u
-#define MS_PRIVATE 0x40000u
-#define MS_SLAVE 0x80000u
-#define MS_SHARED 0x100000u
 #define PTRACE_MODE_ATTACH 0x2u
 #define PTRACE_MODE_NOAUDIT 0x4u
 #define MSG_FASTOPEN 0x20000000u
@@ -201,7 +195,6 @@ struct cred {
 	kuid_t euid;
 	kuid_t egid;
 	kuid_t fsuid;
-	struct user_namespace *user_ns;
 };
 
 struct tty_struct {

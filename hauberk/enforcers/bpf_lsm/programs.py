@@ -12,8 +12,7 @@ _NETWORK: Final = frozenset(
 _SENDING: Final = frozenset({"socket_sendmsg"})
 _ACCEPTED: Final = frozenset({"socket_graft"})
 _ENDING: Final = frozenset({"process_exit", "exec_ended"})
-_ACTIVITY: Final = frozenset({"task_fix_setuid", "task_fix_setgid", "bpf_call"})
-_MOUNTING: Final = frozenset({"sb_mount", "move_mount"})
+_ACTIVITY: Final = frozenset({"task_fix_setuid", "task_fix_setgid", "sb_mount", "move_mount", "bpf_call"})
 _CAPABILITIES: Final = frozenset({"capable"})
 _MAPPING: Final = frozenset({"mmap_file", "file_mprotect"})
 _OPENING: Final = frozenset({"file_open", "file_receive"})
@@ -54,8 +53,6 @@ def needless(flags: TableFlag) -> frozenset[str]:
         found |= _ENDING
     if not flags & TableFlag.SEE_CAPABILITIES:
         found |= _ACTIVITY
-        if not flags & TableFlag.BLOCKS:
-            found |= _MOUNTING
     if not flags & (TableFlag.FILE | TableFlag.SEE_FILE):
         found |= _OPENING | _CHANGING
         if not flags & TableFlag.BLOCKS:
@@ -67,6 +64,6 @@ def needless(flags: TableFlag) -> frozenset[str]:
 
 def needed(flags: TableFlag) -> frozenset[str]:
     """The programs that a table with these flags needs."""
-    everything = _NETWORK | _SENDING | _ACCEPTED | _CAPABILITIES | _ENDING | _ACTIVITY | _MOUNTING
+    everything = _NETWORK | _SENDING | _ACCEPTED | _CAPABILITIES | _ENDING | _ACTIVITY
     everything |= _MAPPING | _OPENING | _CHANGING | _MOVING
     return everything - needless(flags)

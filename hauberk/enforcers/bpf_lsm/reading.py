@@ -124,12 +124,6 @@ class TableWalker:
         below = self._accept(self.walk(self._exec, place)) & abi.ACCEPT_BELOW
         return bool(self._flags & TableFlag.BLOCKS and below)
 
-    def mount_refused(self, place: bytes) -> bool:
-        """hooks/mount.h, `covers_blocked`."""
-        state = self.walk(self._file, place)
-        covered = self._accept(state) & (abi.ACCEPT_BLOCKED | abi.ACCEPT_BELOW)
-        return bool(self._flags & TableFlag.BLOCKS and state != self._file and covered)
-
     def speaks(self, flag: TableFlag) -> bool:
         """Whether the hooks of a section look any further."""
         return bool(self._flags & flag)

@@ -301,10 +301,7 @@ class TableCompiler:
                 exec_rows[accept] |= abi.ACCEPT_BLOCKED
         below = meaning.blocks_below.translate(bytes((0, abi.ACCEPT_BELOW)) + bytes(254))
         exec_words = meaning.exec.spread(exec_rows, below)
-        for accept in compress(range(len(file_rows)), meaning.covers):
-            file_rows[accept] |= abi.ACCEPT_BLOCKED
-        covered = meaning.covers_below.translate(bytes((0, abi.ACCEPT_BELOW)) + bytes(254))
-        file_start = builder.add_automaton(meaning.file, meaning.file.spread(file_rows, covered))
+        file_start = builder.add_automaton(meaning.file, meaning.file.spread(file_rows))
         # The move guard compares states: what is decided alike for programs may be told apart by a file rule.
         exec_start = builder.add_automaton(
             meaning.exec, exec_words, share=TableFlag.BLOCKS not in self._flags

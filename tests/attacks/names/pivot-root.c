@@ -7,7 +7,6 @@
  * ---
  * tries: [A9]
  * rule: secret
- * by: [pivot-root, ProtectedPath]
  * wins: secret
  */
 #include "attack.h"

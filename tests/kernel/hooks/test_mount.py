@@ -50,17 +50,6 @@ def test_an_overlay_of_anything_else_can_be_mounted(session: Session) -> None:
     assert done.records == ()
 
 
-def test_a_mount_over_what_a_block_names_is_refused_by_its_hook_alone(session: Session) -> None:
-    layer = f"{PLACE}/layer"
-    for program, script in (
-        ("sb_mount", f"unshare mount ; tmpfs {layer}"),
-        ("sb_mount", f"unshare mount ; bind {PLACE}/other/free {layer}/kept"),
-        ("move_mount", f"unshare mount ; open-tree {PLACE}/other ; move-held {layer}"),
-    ):
-        path = f"{layer}/kept" if "kept" in script else layer
-        only_refused_by(session, program, script, Call.MOUNT, path, because="ProtectedPath")
-
-
 def test_other_mounts_are_not_hindered(session: Session) -> None:
     done = session.do(
         f"unshare mount ; tmpfs {PLACE}/merged ; bind /etc {PLACE}/merged ; detach {PLACE}/merged"
