@@ -168,15 +168,6 @@ def _decision(
     return Decision(outcome.verdict, rule, special, explain(meaning, operation, matching, access, outcome))
 
 
-def link_refused(meaning: Meaning, place: bytes) -> bool:
-    """Whether a symbolic link that is made at `place`, or moved there, is refused for what Blocks name.
-
-    Refused if one names something below: whoever goes there later would be led elsewhere. The write to
-    `place` is decided elsewhere.
-    """
-    return bool(meaning.blocks_below[meaning.exec.run(place)])
-
-
 def move_refused(meaning: Meaning, source: bytes, target: bytes, is_directory: bool) -> bool:
     """Whether moving (or linking, or mounting) `source` to `target` is refused because of what Blocks name.
 

@@ -18,7 +18,6 @@ from hauberk.rules.decide import (
     SocketObject,
     Subject,
     decide,
-    link_refused,
     move_refused,
 )
 from hauberk.rules.meaning import Meaning
@@ -144,8 +143,6 @@ class Step:
     operations: tuple[Operation, ...]
     object: Object
     moves: tuple[tuple[bytes, bytes], ...] = ()
-    linked: bytes = b""
-    """Where a symbolic link is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +195,7 @@ def steps(access: Access, world: World) -> Iterator[Step]:
 
 def _file_steps(access: Access, here: FileObject) -> Iterator[Step]:
     if access.verb in _CALLS:
-        linked = access.path if access.verb == "symlink" and not access.nameless else b""
-        yield Step(_CALLS[access.verb], (W,), here, linked=linked)
+        yield Step(_CALLS[access.verb], (W,), here)
     if access.verb in _OPENS:
         yield Step(Call.OPEN, _OPENS[access.verb], here)
     if access.verb == "trunc":
@@ -263,9 +259,8 @@ def _judge(meaning: Meaning, access: Access, step: Step) -> Answer | None:
         if worst is None or _rank(answer) >= _rank(worst):
             worst = answer
     assert worst is not None
-    if worst.refused or not (
-        any(move_refused(meaning, source, target, access.is_directory) for source, target in step.moves)
-        or (step.linked and link_refused(meaning, step.linked))
+    if worst.refused or not any(
+        move_refused(meaning, source, target, access.is_directory) for source, target in step.moves
     ):
         return worst
     return Answer(step.call, Verdict.REFUSE, SPECIAL_NAMES[0x3FFFFFF2], name)

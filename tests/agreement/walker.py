@@ -29,9 +29,8 @@ def answers(walker: TableWalker, rules: Sequence[Rule], access: Access, world: W
                     word = graver(walker.unknown(operation), word)
             case FileObject(names, owned):
                 word, name = walker.file(subject, step.operations, names[0], owned), names[0]
-        if word >> 30 != Verdict.REFUSE and (
-            any(walker.move_refused(source, target, access.is_directory) for source, target in step.moves)
-            or (step.linked and walker.link_refused(step.linked))
+        if word >> 30 != Verdict.REFUSE and any(
+            walker.move_refused(source, target, access.is_directory) for source, target in step.moves
         ):
             word = Verdict.REFUSE << 30 | MOVE
         found.append(Answer(step.call, Verdict(word >> 30), said_by(word, rules), name))

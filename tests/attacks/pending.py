@@ -6,5 +6,6 @@ Strict: an attack that is refused by now has to leave this list, and docs/threat
 
 PENDING: dict[str, str] = {
     "bind-over": "mounts over what a Block names are not guarded",
+    "link-into-place": "a symbolic link in the place of a directory that a Block names below is not guarded",
     "overlay-layer": "the layers of an overlay have no names in the workload",
 }

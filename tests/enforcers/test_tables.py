@@ -20,7 +20,6 @@ from hauberk.rules.decide import (
     SocketObject,
     Subject,
     decide,
-    link_refused,
     move_refused,
 )
 from hauberk.rules.meaning import Meaning
@@ -90,7 +89,6 @@ def test_moves_are_guarded_as_decide_says(rule_set: RuleSet, moves: list[tuple[b
     walker = TableWalker(compiled(meant))
     for move in moves:
         assert walker.move_refused(*move) == move_refused(meant, *move)
-        assert walker.link_refused(move[1]) == link_refused(meant, move[1])
 
 
 @many

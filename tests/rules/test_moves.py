@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hauberk.rules.decide import link_refused, move_refused
+from hauberk.rules.decide import move_refused
 from hauberk.rules.meaning import Meaning, is_anchored
 from hauberk.rules.model import Action, Operation, RuleSet, Section
 
@@ -42,23 +42,6 @@ def test_refused(block: str, source: str, target: str, is_directory: bool) -> No
 def test_not_hindered(block: str, source: str, target: str, is_directory: bool) -> None:
     rules = meaning(rule("Block", block, section=Section.PROCESS))
     assert not move_refused(rules, source.encode(), target.encode(), is_directory)
-
-
-@pytest.mark.parametrize(
-    ("block", "place", "refused"),
-    [
-        ("/etc/shadow", "/etc", True),
-        ("/etc/shadow", "/etc/mtab", False),
-        ("/etc/shadow", "/srv/app", False),
-        ("glob:/srv/*/key", "/srv/app", True),
-        ("glob:/**/*.key", "/srv/app", False),
-        ("name:curl", "/usr/bin", False),
-    ],
-)
-def test_a_symbolic_link_does_not_come_where_a_block_names_something_below(
-    block: str, place: str, refused: bool
-) -> None:
-    assert link_refused(meaning(rule("Block", block)), place.encode()) is refused
 
 
 @pytest.mark.parametrize("action", ["Allow", "Audit"])

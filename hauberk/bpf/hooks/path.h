@@ -66,32 +66,10 @@ int BPF_PROG(path_mknod, const struct path *dir, struct dentry *dentry, u16 mode
 	return write_to(dir->mnt, dentry, dir->dentry, HB_CALL_MKNOD, mode, true);
 }
 
-/* A link that comes where a Block names something below would bring along what it leads to. */
 SEC("lsm/path_symlink")
 int BPF_PROG(path_symlink, const struct path *dir, struct dentry *dentry)
 {
-	struct hb_access x = { .operations = 1u << HB_WRITE, .section = HB_FILE, .call = HB_CALL_SYMLINK };
-	struct dentry *parent = BPF_CORE_READ(dir, dentry);
-	struct hb_view v;
-	u32 state, word;
-
-	if (!current_view(&v, HB_T_FILE | HB_T_SEE | HB_T_BLOCKS))
-		return 0;
-	begin(&v, &x);
-	x.mnt = (u64)BPF_CORE_READ(dir, mnt);
-	x.dentry = (u64)dentry;
-	x.owner = owner_at(dentry, parent);
-	x.word = WORD(HB_PERMIT, HB_RULE_NONE);
-	if (v.active & (HB_T_FILE | HB_T_SEE))
-		judge_slowly(&x, false);
-	if (VERDICT(x.word) != HB_REFUSE && (v.active & HB_T_BLOCKS)) {
-		word = x.word;
-		x.operations = 0;
-		state = judge_slowly(&x, true);
-		x.operations = 1u << HB_WRITE;
-		x.word = state && (accept_of(v.a, state) & ACCEPT_BELOW) ? WORD(HB_REFUSE, HB_RULE_MOVE) : word;
-	}
-	return conclude(&v, &x);
+	return write_to(BPF_CORE_READ(dir, mnt), dentry, BPF_CORE_READ(dir, dentry), HB_CALL_SYMLINK, 0, false);
 }
 
 SEC("lsm/path_chmod")
@@ -138,23 +116,20 @@ static __always_inline bool leaves_block(struct hb_view *v, struct hb_access *x,
 	return judge_slowly(x, true) != state;
 }
 
-static __always_inline u32 type_of(struct dentry *d)
+static __always_inline bool is_directory(struct dentry *d)
 {
-	return BPF_CORE_READ(d, d_inode, i_mode) & S_IFMT;
+	return (BPF_CORE_READ(d, d_inode, i_mode) & S_IFMT) == S_IFDIR;
 }
 
-/* A directory, or a link to one, that comes where a Block names something below would bring it along. */
+/* A directory that comes where a Block names something below would bring it along. */
 static __always_inline bool upsets_block(struct hb_view *v, struct hb_access *x, struct dentry *old, struct dentry *new,
 					 bool exchange)
 {
-	u32 type = type_of(old), other = exchange ? type_of(new) : 0;
-	u32 below = type == S_IFDIR || other == S_IFDIR ? ACCEPT_BELOW : 0;
+	u32 below = is_directory(old) || (exchange && is_directory(new)) ? ACCEPT_BELOW : 0;
 
-	return leaves_block(v, x, (u64)old, (u64)new, ACCEPT_BLOCKED | (other == S_IFLNK ? ACCEPT_BELOW : below)) ||
-	       leaves_block(v, x, (u64)new, (u64)old,
-			    (exchange ? ACCEPT_BLOCKED : 0) | (type == S_IFLNK ? ACCEPT_BELOW : below));
+	return leaves_block(v, x, (u64)old, (u64)new, ACCEPT_BLOCKED | below) ||
+	       leaves_block(v, x, (u64)new, (u64)old, (exchange ? ACCEPT_BLOCKED : 0) | below);
 }
-
 static __always_inline int give_name(struct vfsmount *mnt, struct dentry *old, struct dentry *new,
 				     struct dentry *new_parent, u32 call, u32 flags)
 {

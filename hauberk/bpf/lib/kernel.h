@@ -40,7 +40,6 @@ typedef _Bool bool;
 #define S_IFMT 0170000
 #define S_IFDIR 0040000
 #define S_IFCHR 0020000
-#define S_IFLNK 0120000
 #define PROT_EXEC 0x4
 #define VM_EXEC 0x4
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630

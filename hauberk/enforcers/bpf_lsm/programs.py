@@ -18,13 +18,13 @@ _MAPPING: Final = frozenset({"mmap_file", "file_mprotect"})
 _OPENING: Final = frozenset({"file_open", "file_receive"})
 _CHANGING: Final = frozenset(
     {
-        "path_unlink", "path_rmdir", "path_mkdir", "path_mknod", "path_chmod", "path_chown",
+        "path_unlink", "path_rmdir", "path_mkdir", "path_mknod", "path_symlink", "path_chmod", "path_chown",
         "path_truncate", "file_truncate",
         "inode_setattr", "inode_setxattr", "inode_removexattr", "inode_set_acl",
         "unix_stream_connect", "unix_may_send",
     }
 )  # fmt: skip
-_MOVING: Final = frozenset({"path_link", "path_rename", "path_symlink"})
+_MOVING: Final = frozenset({"path_link", "path_rename"})
 
 OPTIONAL: Final = frozenset({"file_truncate", "inode_set_acl", "file_ioctl_compat"})
 """Programs whose hook not every kernel has; what then comes to another hook instead is said at the

@@ -119,11 +119,6 @@ class TableWalker:
         guarded = self._accept(before) & (abi.ACCEPT_BLOCKED | below) or self._accept(after) & below
         return bool(guarded) and before != after
 
-    def link_refused(self, place: bytes) -> bool:
-        """hooks/path.h, `path_symlink`."""
-        below = self._accept(self.walk(self._exec, place)) & abi.ACCEPT_BELOW
-        return bool(self._flags & TableFlag.BLOCKS and below)
-
     def speaks(self, flag: TableFlag) -> bool:
         """Whether the hooks of a section look any further."""
         return bool(self._flags & flag)
