@@ -79,6 +79,7 @@ def test_a_refusal_is_in_the_journal(agent: Agent, secret: Path, service: socket
 
 def test_what_is_told_has_hashes_if_they_are_asked_for(agent: Agent, secret: Path) -> None:
     started(agent, enableIMA=True)
+    digest = hashlib.sha256(secret.read_bytes()).hexdigest()
     agent.apply(host_policy("hashed", file_rule(secret)))
     since = ("--since", "1h", "--policy", "hashed")
 
@@ -92,5 +93,5 @@ def test_what_is_told_has_hashes_if_they_are_asked_for(agent: Agent, secret: Pat
     cat = Path(os.path.realpath("/bin/cat"))
     assert alert["HashAlgo"] == "sha256"
     assert alert["ProcessHash"] == hashlib.sha256(cat.read_bytes()).hexdigest()
-    assert alert["ResourceHash"] == hashlib.sha256(secret.read_bytes()).hexdigest()
+    assert alert["ResourceHash"] == digest
     started(agent)
