@@ -76,7 +76,7 @@ def _leaving(gone: set[int]) -> set[int]:
     """The programs that are not detached yet: of those that were let go here, and all for hooks of the LSM
     layer, whoever had them, that no link holds."""
     held = {link.program_id for link in links()}
-    return {program.id for program in programs() if program.id in gone or program.is_lsm} - held
+    return {number for each in programs() if (number := each.id) in gone or each.is_lsm} - held
 
 
 def _program_of(path: Path) -> int:
